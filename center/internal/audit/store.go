@@ -1,0 +1,125 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
+)
+
+type row struct {
+	bun.BaseModel `bun:"table:audit_records,alias:r"`
+
+	Seq        int64 `bun:",pk"`
+	ID         string
+	At         clock.Stamp
+	ActorID    string
+	ActorName  string
+	OrgID      string
+	Act        string
+	Object     string
+	ObjectID   string
+	RegionCode string
+	Summary    string
+	IP         string `bun:"ip"`
+	RequestID  string
+	Before     string `bun:"before_json"`
+	After      string `bun:"after_json"`
+	Reason     string
+	Prev       string
+	Digest     string
+}
+
+type headRow struct {
+	bun.BaseModel `bun:"table:audit_head,alias:h"`
+
+	ID     int `bun:",pk"`
+	Seq    int64
+	Digest string
+}
+
+func lockHead(ctx context.Context, tx db.Tx) (int64, string, error) {
+	var h headRow
+	if err := db.ForUpdate(tx, tx.NewSelect().Model(&h).Where("h.id = 1")).Scan(ctx); err != nil {
+		return 0, "", fmt.Errorf("lock the head of the audit chain: %w", err)
+	}
+	return h.Seq, h.Digest, nil
+}
+
+func appendRow(ctx context.Context, tx db.Tx, r *row) error {
+	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
+		return fmt.Errorf("append audit record: %w", err)
+	}
+	_, err := tx.NewUpdate().Model(&headRow{ID: 1, Seq: r.Seq, Digest: r.Digest}).WherePK().Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("move the head of the audit chain: %w", err)
+	}
+	return nil
+}
+
+func head(ctx context.Context, d *db.DB) (int64, string, error) {
+	var h headRow
+	if err := d.Read().NewSelect().Model(&h).Where("h.id = 1").Scan(ctx); err != nil {
+		return 0, "", fmt.Errorf("read the head of the audit chain: %w", err)
+	}
+	return h.Seq, h.Digest, nil
+}
+
+// walk reads all records in order, in pages, until f says no.
+func walk(ctx context.Context, d *db.DB, f func(*row) bool) error {
+	const page = 2000
+	for last := int64(0); ; {
+		var rows []row
+		err := d.Read().NewSelect().Model(&rows).Where("r.seq > ?", last).Order("r.seq").Limit(page).Scan(ctx)
+		if err != nil {
+			return fmt.Errorf("read audit records: %w", err)
+		}
+		for i := range rows {
+			if !f(&rows[i]) {
+				return nil
+			}
+			last = rows[i].Seq
+		}
+		if len(rows) < page {
+			return nil
+		}
+	}
+}
+
+// Filter narrows a list of records; empty fields do not.
+type Filter struct {
+	Actor, Act, Object string
+	From, To           *clock.Stamp
+}
+
+func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+	if f.Actor != "" {
+		q = q.Where("(r.actor_id = ? OR r.actor_name LIKE ? ESCAPE '!')", f.Actor, db.Contains(f.Actor))
+	}
+	if f.Act != "" {
+		q = q.Where("(r.act = ? OR r.act LIKE ? ESCAPE '!')", f.Act, db.Contains(f.Act))
+	}
+	if f.Object != "" {
+		q = q.Where("(r.object = ? OR r.object_id = ?)", f.Object, f.Object)
+	}
+	if f.From != nil {
+		q = q.Where("r.at >= ?", *f.From)
+	}
+	if f.To != nil {
+		q = q.Where("r.at < ?", *f.To)
+	}
+	return q
+}
+
+func list(ctx context.Context, d *db.DB, f Filter, limit, offset int64) ([]row, int64, error) {
+	rows := []row{}
+	q := f.apply(d.Read().NewSelect().Model(&rows)).Order("r.seq DESC").Limit(limit).Offset(offset)
+	n, err := q.ScanAndCount(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list audit records: %w", err)
+	}
+	return rows, n, nil
+}
