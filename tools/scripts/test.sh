@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Runs the tests: "test.sh" all of them, "test.sh go|web|e2e|lint" one part.
+# Go tests run with the race detector, on SQLite and on a private PostgreSQL.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+part=${1:-all}
+export JIEXUN_LOCAL=${JIEXUN_LOCAL:-$PWD/.local}
+s=$PWD/tools/scripts
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+run_lint() {
+  echo "== lint"
+  local unformatted
+  unformatted=$(git ls-files '*.go' | xargs gofmt -l)
+  [ -z "$unformatted" ] || { echo "not gofmt-ed:"; echo "$unformatted"; return 1; }
+  go vet ./...
+  go run ./tools/lint
+  CGO_ENABLED=0 go vet ./center/internal/archtest
+  "$s/golangci.sh"
+}
+
+run_go() {
+  echo "== go tests (race detector, SQLite and PostgreSQL)"
+  local pg
+  pg=$(mktemp -d)
+  # shellcheck disable=SC2064
+  trap "'$s/pg.sh' stop '$pg/c'; rm -rf '$pg' '$results'" EXIT
+  chmod 755 "$pg"
+  CENTER_TEST_PG=$("$s/pg.sh" start "$pg/c")
+  export CENTER_TEST_PG
+  local rc=0
+  go test -race -timeout 20m -json ./... >"$results/go.json" || rc=$?
+  node "$s/gotest-summary.mjs" "$results/go.json"
+  "$s/pg.sh" stop "$pg/c"
+  return $rc
+}
+
+run_web() {
+  echo "== web: types, lint, unit tests"
+  (cd center/web && npm run --silent typecheck && npm run --silent lint && npm run --silent test)
+}
+
+run_e2e() {
+  echo "== end-to-end journey in Chromium"
+  "$s/e2e.sh"
+}
+
+case $part in
+all) run_lint; run_web; run_go; run_e2e ;;
+lint|go|web|e2e) "run_$part" ;;
+*) echo "test.sh: unknown part $part" >&2; exit 2 ;;
+esac
+echo "== passed: $part"
