@@ -1,0 +1,97 @@
+package still
+
+import "time"
+
+const (
+	stillAge   = 1500 * time.Millisecond // still means: as it was this long ago
+	stillLeast = 1100 * time.Millisecond
+	stillLuma  = 14
+	sameLuma   = 26              // a pixel that differs less shows the same thing
+	accMost    = 6000            // 60 s
+	bornAfter  = 2 * time.Second // stillness from which pixels form a candidate
+	histGap    = 180 * time.Millisecond
+	histKeep   = 4 * time.Second
+)
+
+// past is an earlier picture in the reference's light.
+type past struct {
+	at time.Time
+	y  []byte
+}
+
+// earlier picks the picture that is closest to stillAge old.
+func (e *Engine) earlier(at time.Time) *past {
+	var best *past
+	for i := range e.hist {
+		p := &e.hist[i]
+		if at.Sub(p.at) < stillLeast {
+			continue
+		}
+		if best == nil || distance(at.Sub(p.at), stillAge) < distance(at.Sub(best.at), stillAge) {
+			best = p
+		}
+	}
+	return best
+}
+
+func distance(a, b time.Duration) time.Duration { return max(a-b, b-a) }
+
+// remember keeps the picture for later comparison and recycles old planes.
+func (e *Engine) remember(at time.Time) {
+	if n := len(e.hist); n > 0 && at.Sub(e.hist[n-1].at) < histGap {
+		return
+	}
+	var buf []byte
+	drop := 0
+	for drop < len(e.hist) && at.Sub(e.hist[drop].at) > histKeep {
+		buf = e.hist[drop].y
+		drop++
+	}
+	e.hist = append(e.hist[:0], e.hist[drop:]...)
+	if buf == nil {
+		buf = make([]byte, len(e.norm.y))
+	}
+	copy(buf, e.norm.y)
+	e.hist = append(e.hist, past{at: at, y: buf})
+}
+
+// countStill lets the stillness of changed pixels grow while they keep their
+// look, holds it while something passes before them, and lets it fall where
+// the reference shows again or another thing took the place.
+func (e *Engine) countStill(at time.Time, dt time.Duration) {
+	old := e.earlier(at)
+	step := uint16(dt / (10 * time.Millisecond))
+	for i, c := range e.work.change {
+		a := e.acc[i]
+		if c == 0 {
+			if a > 0 {
+				e.acc[i] = a - min(a, 2*step)
+			}
+			continue
+		}
+		v := e.norm.y[i]
+		if old == nil || step == 0 || gap(v, old.y[i]) > stillLuma {
+			continue
+		}
+		switch {
+		case a == 0:
+			e.cand[i] = v
+			e.acc[i] = step
+		case gap(v, e.cand[i]) <= sameLuma:
+			e.acc[i] = min(a+step, accMost)
+		default:
+			if a = a - min(a, step); a == 0 {
+				e.cand[i] = v
+			}
+			e.acc[i] = a
+		}
+	}
+	e.remember(at)
+}
+
+func gap(a, b byte) byte {
+	if a > b {
+		return a - b
+	}
+	return b - a
+}

@@ -1,0 +1,221 @@
+package still
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"jiexun/api/edgev1"
+	"jiexun/edge-agent/internal/analytic"
+	"jiexun/edge-agent/internal/picture"
+)
+
+const (
+	lookSide   = 64
+	lookScale  = 1.5 // the crop's side over the longer side of the box
+	lookLeast  = 24  // least side of a crop in pixels of the large reference
+	lookEvery  = 900 * time.Millisecond
+	looksAsked = 3
+	accept     = 0.5
+)
+
+// mean is the average of the last answers.
+func (t *track) mean() analytic.Judgement {
+	var m analytic.Judgement
+	n := float64(len(t.asked))
+	for _, a := range t.asked {
+		m.Thing += a.Thing / n
+		m.Removed += a.Removed / n
+		m.Person += a.Person / n
+		m.Vehicle += a.Vehicle / n
+		m.Light += a.Light / n
+		m.Nothing += a.Nothing / n
+	}
+	return m
+}
+
+// judgeTracks asks about candidates that are near the end of their dwell and
+// decides those that were asked often enough.
+func (e *Engine) judgeTracks(ctx context.Context, at time.Time, frame *picture.YUV) error {
+	for _, t := range e.tracks {
+		need, matters := e.needed(t)
+		if !matters || t.verdict == accepted || t.state != analytic.Candidate || t.looks < 2 {
+			continue
+		}
+		if t.dwell() < need-looksAsked*max(time.Second, e.step) || at.Before(t.nextAsk) {
+			continue
+		}
+		if err := e.ask(ctx, t, at, frame); err != nil {
+			return err
+		}
+		e.decide(t, at, need)
+	}
+	return nil
+}
+
+// ask puts one look before the verifier and the detector.
+func (e *Engine) ask(ctx context.Context, t *track, at time.Time, frame *picture.YUV) error {
+	t.asks++
+	t.nextAsk = at.Add(lookEvery)
+	switch {
+	case t.asks > 24:
+		t.nextAsk = at.Add(30 * time.Second)
+	case t.asks > 12:
+		t.nextAsk = at.Add(5 * time.Second)
+	}
+	if e.o.Verifier != nil {
+		sq := e.square(&t.shape)
+		j, err := e.o.Verifier.Judge(ctx, analytic.Look{
+			Reference: e.big.crop(sq, lookSide), Current: e.scaled(at, frame).crop(sq, lookSide),
+			Mask: e.maskCrop(&t.shape, sq),
+		})
+		if err != nil {
+			return fmt.Errorf("still: ask the verifier: %w", err)
+		}
+		t.asked = append(t.asked, j)
+		t.asked = t.asked[max(0, len(t.asked)-looksAsked):]
+	}
+	if e.o.Detector == nil || len(t.asked) > 0 && t.mean().Thing < 0.2 {
+		return nil // nothing to filter, or refused without it
+	}
+	hit, err := e.detect(ctx, t, frame)
+	if err != nil {
+		return err
+	}
+	t.objects = append(t.objects, hit)
+	t.objects = t.objects[max(0, len(t.objects)-looksAsked):]
+	return nil
+}
+
+// decide draws the conclusion.
+func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
+	m := t.mean()
+	if len(t.asked) == looksAsked && m.Removed >= accept {
+		t.verdict, t.ruled, t.absorb = refused, at, true
+		return
+	}
+	if len(t.asked) == 0 && t.asks >= 2 && e.looksRemoved(&t.shape) {
+		t.verdict, t.ruled, t.absorb = refused, at, true
+		return
+	}
+	if t.dwell() < need || e.o.Verifier != nil && len(t.asked) < looksAsked {
+		return
+	}
+	hits := 0
+	for _, h := range t.objects {
+		if h {
+			hits++
+		}
+	}
+	if (len(t.asked) == 0 || m.Thing >= accept) && 2*hits <= len(t.objects) {
+		t.verdict, t.state = accepted, analytic.Present
+		return
+	}
+	if t.verdict != refused {
+		t.verdict, t.ruled = refused, at
+	}
+}
+
+// square is the part of the picture that is shown to the networks.
+func (e *Engine) square(s *shape) square {
+	kx, ky := float64(e.bw)/float64(e.w), float64(e.bh)/float64(e.h)
+	side := max(lookScale*max(float64(s.w)*kx, float64(s.h)*ky), lookLeast)
+	cx, cy := (float64(s.x)+float64(s.w)/2)*kx, (float64(s.y)+float64(s.h)/2)*ky
+	return square{
+		x0: (cx - side/2) / float64(e.bw), x1: (cx + side/2) / float64(e.bw),
+		y0: (cy - side/2) / float64(e.bh), y1: (cy + side/2) / float64(e.bh),
+	}
+}
+
+// maskCrop draws the shape as the networks see it.
+func (e *Engine) maskCrop(s *shape, sq square) *picture.Gray {
+	g := picture.NewGray(lookSide, lookSide)
+	for j := range lookSide {
+		y := int((sq.y0 + (float64(j)+0.5)/lookSide*(sq.y1-sq.y0)) * float64(e.h))
+		for i := range lookSide {
+			x := int((sq.x0 + (float64(i)+0.5)/lookSide*(sq.x1-sq.x0)) * float64(e.w))
+			if s.has(x, y) {
+				g.Pix[j*lookSide+i] = 255
+			}
+		}
+	}
+	return g
+}
+
+// detect looks for persons and vehicles around the thing. It reports whether
+// one of them is what changed here.
+func (e *Engine) detect(ctx context.Context, t *track, frame *picture.YUV) (bool, error) {
+	const margin = 1.2 // of the longer side, so that whole persons are in view
+	fw, fh := float64(frame.W), float64(frame.H)
+	b := t.box(e.w, e.h)
+	m := margin * max(b.W*fw, b.H*fh, 60)
+	r := picture.Rect{
+		X0: int(b.X*fw - m), Y0: int(b.Y*fh - m), X1: int((b.X+b.W)*fw + m), Y1: int((b.Y+b.H)*fh + m),
+	}.Clip(frame.W, frame.H)
+	if r.W() < 16 || r.H() < 16 {
+		return false, nil
+	}
+	objs, err := e.o.Detector.Detect(ctx, frame.ToRGB(r))
+	if err != nil {
+		return false, fmt.Errorf("still: ask the detector: %w", err)
+	}
+	t.excluded = t.excluded[:0:0]
+	hit := false
+	for _, o := range objs {
+		if o.Score < 0.35 || o.Class != analytic.Person && o.Class != analytic.Vehicle && o.Class != analytic.Bicycle {
+			continue
+		}
+		full := edgev1.Box{
+			X: (float64(r.X0) + o.Box.X*float64(r.W())) / fw, Y: (float64(r.Y0) + o.Box.Y*float64(r.H())) / fh,
+			W: o.Box.W * float64(r.W()) / fw, H: o.Box.H * float64(r.H()) / fh,
+		}
+		if len(t.excluded) < 8 {
+			t.excluded = append(t.excluded, edgev1.Mark{Role: "excluded", Label: string(o.Class), Score: o.Score, Box: full})
+		}
+		in := e.shareIn(&t.shape, full)
+		area := full.W * full.H / max(b.W*b.H, 1e-9)
+		// A box many times larger than the change is something else's.
+		if in >= 0.6 && area < 12 {
+			hit = true
+		}
+	}
+	return hit, nil
+}
+
+// shareIn is the share of the shape's pixels inside the box.
+func (e *Engine) shareIn(s *shape, b edgev1.Box) float64 {
+	n, in := 0, 0
+	s.each(e.w, e.h, func(i, _ int) {
+		x, y := (float64(i%e.w)+0.5)/float64(e.w), (float64(i/e.w)+0.5)/float64(e.h)
+		n++
+		if x >= b.X && x < b.X+b.W && y >= b.Y && y < b.Y+b.H {
+			in++
+		}
+	})
+	if n == 0 {
+		return 0
+	}
+	return float64(in) / float64(n)
+}
+
+// looksRemoved compares the edges along the outline: a thing that left takes
+// its outline out of the picture, one that came brings it. It stands in for
+// the verifier where there is none.
+func (e *Engine) looksRemoved(s *shape) bool {
+	var now, was float64
+	s.each(e.w, e.h, func(i, _ int) {
+		x, y := i%e.w, i/e.w
+		if x < 2 || y < 2 || x >= e.w-2 || y >= e.h-2 {
+			return
+		}
+		if s.has(x-1, y) && s.has(x+1, y) && s.has(x, y-1) && s.has(x, y+1) {
+			return
+		}
+		grad := func(p []byte) float64 {
+			return float64(absDiff(p[i+2], p[i-2]) + absDiff(p[i+2*e.w], p[i-2*e.w]))
+		}
+		now += grad(e.norm.y)
+		was += grad(e.ref.y8)
+	})
+	return was > 1.35*now
+}

@@ -1,0 +1,274 @@
+package still
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"jiexun/edge-agent/internal/picture"
+)
+
+// learnTau is the time constant with which the reference follows the scene
+// where nothing is pending; bigEvery is how often the large reference does.
+const (
+	learnTau = 20 * time.Second
+	bigEvery = 4 * time.Second
+	quietPx  = 5 // no learning within this many pixels of something pending
+)
+
+// reference is the empty scene at working size, in 8.8 fixed point, with the
+// usual deviation of each pixel.
+type reference struct {
+	y, u, v []uint16
+	dev     []uint16
+	y8      []byte // y without its fraction, for the hot loops
+}
+
+func newReference(w, h int) reference {
+	c := ((w + 1) / 2) * ((h + 1) / 2)
+	return reference{
+		y: make([]uint16, w*h), u: make([]uint16, c), v: make([]uint16, c),
+		dev: make([]uint16, w*h), y8: make([]byte, w*h),
+	}
+}
+
+// bigReference is the same scene in more detail, for the verifier's crops.
+type bigReference struct {
+	view
+	ok bool
+}
+
+// bootstrap collects pictures from which the first reference is the median,
+// so that people who walk through do not become part of it.
+type bootstrap struct {
+	since time.Time
+	at    time.Time
+	y     [][]byte
+	u, v  [][]byte
+	by    [][]byte
+	bu    [][]byte
+	bv    [][]byte
+	keep  bool // tracks survive: their pixels keep the old reference
+}
+
+const (
+	bootLeast = 5
+	bootMost  = 15
+	bootGap   = 350 * time.Millisecond
+)
+
+// learnScene adds a picture and reports whether the reference is there.
+func (e *Engine) learnScene(at time.Time, frame *picture.YUV) bool {
+	b := &e.boot
+	if b.since.IsZero() || at.Sub(b.at) > time.Minute {
+		*b = bootstrap{since: at, keep: b.keep}
+	}
+	if len(b.y) == 0 || at.Sub(b.at) >= bootGap && len(b.y) < bootMost {
+		b.at = at
+		b.y = append(b.y, slices.Clone(e.cur.y))
+		b.u = append(b.u, slices.Clone(e.cur.u))
+		b.v = append(b.v, slices.Clone(e.cur.v))
+		big := e.scaled(at, frame)
+		b.by = append(b.by, slices.Clone(big.y))
+		b.bu = append(b.bu, slices.Clone(big.u))
+		b.bv = append(b.bv, slices.Clone(big.v))
+	}
+	if at.Sub(b.since) < e.o.LearnFor || len(b.y) < bootLeast {
+		return false
+	}
+	scene := newView(e.w, e.h)
+	median(scene.y, b.y)
+	median(scene.u, b.u)
+	median(scene.v, b.v)
+	big := newView(e.bw, e.bh)
+	median(big.y, b.by)
+	median(big.u, b.bu)
+	median(big.v, b.bv)
+	keep := b.keep
+	e.boot = bootstrap{}
+	e.adopt(scene, big, keep)
+	return true
+}
+
+// adopt takes a scene as the reference. With keep, things whose look is
+// still found in their place keep the old reference under them.
+func (e *Engine) adopt(scene, big view, keep bool) {
+	hold := e.work.hold
+	clear(hold)
+	if keep {
+		e.keepTracks(scene, hold)
+	} else {
+		e.tracks = nil
+	}
+	for i, s := range scene.y {
+		if hold[i] == 0 {
+			e.ref.y[i], e.ref.y8[i] = uint16(s)<<8, s
+			e.ref.dev[i] = 3 << 8
+		}
+	}
+	for y := range e.ch {
+		for x := range e.cw {
+			if c := y*e.cw + x; hold[min(2*y, e.h-1)*e.w+min(2*x, e.w-1)] == 0 {
+				e.ref.u[c], e.ref.v[c] = uint16(scene.u[c])<<8, uint16(scene.v[c])<<8
+			}
+		}
+	}
+	e.copyBig(big, hold)
+	e.big.ok = true
+	clear(e.acc)
+	e.hist = e.hist[:0]
+	e.moved, e.fullAt = shiftState{}, time.Time{}
+	e.ready = true
+}
+
+// copyBig writes the large picture into the large reference where hold (at
+// working size) is zero.
+func (e *Engine) copyBig(big view, hold []byte) {
+	for y := range e.bh {
+		row := hold[(y*e.h/e.bh)*e.w:]
+		for x := range e.bw {
+			if row[x*e.w/e.bw] == 0 {
+				e.big.y[y*e.bw+x] = big.y[y*e.bw+x]
+			}
+		}
+	}
+	for y := range e.big.ch {
+		row := hold[min(y*e.h/e.big.ch, e.h-1)*e.w:]
+		for x := range e.big.cw {
+			if row[x*e.w/e.big.cw] == 0 {
+				c := y*e.big.cw + x
+				e.big.u[c], e.big.v[c] = big.u[c], big.v[c]
+			}
+		}
+	}
+}
+
+// SetReference loads a picture of the empty scene that an operator confirmed.
+// What stands there now is then found although it was there from the start.
+func (e *Engine) SetReference(p *picture.YUV) error {
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("still: reference: %w", err)
+	}
+	if p.W < 32 || p.H < 32 {
+		return fmt.Errorf("still: reference of %dx%d is too small", p.W, p.H)
+	}
+	e.fit(p)
+	scene, big := newView(e.w, e.h), newView(e.bw, e.bh)
+	scene.take(p)
+	big.take(p)
+	e.adopt(scene, big, false)
+	e.boot = bootstrap{}
+	e.snap = nil
+	return nil
+}
+
+// median writes the per-pixel median of the pictures.
+func median(dst []byte, from [][]byte) {
+	n := len(from)
+	var s [bootMost]byte
+	for i := range dst {
+		for k := range n {
+			v := from[k][i]
+			j := k
+			for j > 0 && s[j-1] > v {
+				s[j] = s[j-1]
+				j--
+			}
+			s[j] = v
+		}
+		dst[i] = s[n/2]
+	}
+}
+
+// scaled gives the current picture at the size of the large reference; it is
+// made at most once for each look.
+func (e *Engine) scaled(at time.Time, frame *picture.YUV) view {
+	if !e.bigFor.Equal(at) || e.bigFor.IsZero() {
+		e.bigCur.take(frame)
+		e.bigFor = at
+	}
+	return e.bigCur
+}
+
+// learn lets the reference follow the scene where nothing is pending, and
+// follow only the light where something is.
+func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
+	hold := e.work.hold
+	for i, c := range e.work.change {
+		hold[i] = 0
+		if c != 0 || e.acc[i] > 0 {
+			hold[i] = 1
+		}
+	}
+	for _, t := range e.tracks {
+		if !t.absorb {
+			t.shape.paint(hold, e.w, e.h, 0)
+		}
+	}
+	spread(hold, e.work.spread, e.w, e.h, quietPx)
+	a := int32(65536 * min(dt, learnTau/4) / learnTau)
+	slow := a / 4
+	for i := range hold {
+		r := int32(e.ref.y[i])
+		if hold[i] == 0 {
+			d := int32(e.cur.y[i])<<8 - r
+			e.ref.y[i] = uint16(r + int32(int64(d)*int64(a)>>16))
+		} else {
+			want := int64(r) * int64(e.light.at(i%e.w, i/e.w)) >> 12
+			e.ref.y[i] = uint16(min(max(int64(r)+(want-int64(r))*int64(a)>>16, 0), 255<<8))
+		}
+		e.ref.y8[i] = byte(e.ref.y[i] >> 8)
+		if e.acc[i] == 0 {
+			d := int32(e.norm.y[i]) - int32(e.ref.y8[i])
+			dev := int32(e.ref.dev[i])
+			e.ref.dev[i] = uint16(dev + (min(max(d, -d), 60)<<8-dev)*(slow>>4)>>12)
+		}
+	}
+	for y := range e.ch {
+		for x := range e.cw {
+			c := y*e.cw + x
+			if hold[min(2*y, e.h-1)*e.w+min(2*x, e.w-1)] != 0 {
+				continue
+			}
+			du, dv := int32(e.cur.u[c])<<8-int32(e.ref.u[c]), int32(e.cur.v[c])<<8-int32(e.ref.v[c])
+			e.ref.u[c] = uint16(int32(e.ref.u[c]) + int32(int64(du)*int64(a)>>16))
+			e.ref.v[c] = uint16(int32(e.ref.v[c]) + int32(int64(dv)*int64(a)>>16))
+		}
+	}
+	if at.Sub(e.bigAt) >= bigEvery {
+		e.bigAt = at
+		e.copyBig(e.scaled(at, frame), hold)
+	}
+	e.absorbTracks(at, frame)
+}
+
+// absorbTracks writes what stands at refused or removed places into the
+// reference at once and drops those tracks.
+func (e *Engine) absorbTracks(at time.Time, frame *picture.YUV) {
+	keep := e.tracks[:0]
+	for _, t := range e.tracks {
+		if !t.absorb {
+			keep = append(keep, t)
+			continue
+		}
+		e.absorbShape(t.shape, at, frame)
+	}
+	clear(e.tracks[len(keep):])
+	e.tracks = keep
+}
+
+func (e *Engine) absorbShape(s shape, at time.Time, frame *picture.YUV) {
+	take := e.work.hold
+	clear(take)
+	s.paint(take, e.w, e.h, 4)
+	for i, t := range take {
+		if t != 0 {
+			e.ref.y[i], e.ref.y8[i] = uint16(e.cur.y[i])<<8, e.cur.y[i]
+			c := (i/e.w/2)*e.cw + i%e.w/2
+			e.ref.u[c], e.ref.v[c] = uint16(e.cur.u[c])<<8, uint16(e.cur.v[c])<<8
+			e.acc[i] = 0
+		}
+		take[i] = 1 - t
+	}
+	e.copyBig(e.scaled(at, frame), take)
+}

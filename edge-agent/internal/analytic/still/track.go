@@ -1,0 +1,355 @@
+package still
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"jiexun/api/edgev1"
+	"jiexun/edge-agent/internal/analytic"
+)
+
+// verdict is what was decided about a track.
+type verdict byte
+
+const (
+	undecided verdict = iota
+	accepted
+	refused
+)
+
+const (
+	leastPixels = 24
+	joinPx      = 3                // fragments this close belong together
+	coverMost   = 30 * time.Minute // a thing unseen for longer is given up
+	vehicleStay = 10 * time.Minute // refused persons and vehicles stay pending
+	lightStay   = 20 * time.Second // refused light is learned after this long
+	idleStay    = 90 * time.Second // what matters to no region is learned
+	goneExtra   = 3 * time.Second
+	trackMost   = 64
+)
+
+// track is one standing thing over time.
+type track struct {
+	key       string
+	state     analytic.State
+	verdict   verdict
+	shape     shape
+	tmpl      []byte // its look, parallel to shape.m, in the reference's light
+	zones     []int
+	since     time.Time
+	seen      time.Duration
+	covered   time.Duration
+	coveredAt time.Time
+	goneAt    time.Time
+	seenAt    time.Time
+	looks     int // times its pixels were seen still
+	visible   float64
+
+	asked    []analytic.Judgement // the last three answers
+	objects  []bool               // whether the detector saw a person or vehicle in them
+	asks     int
+	nextAsk  time.Time
+	ruled    time.Time // when it was refused
+	why      edgev1.Mark
+	excluded []edgev1.Mark
+	absorb   bool
+	orphan   bool // its view was lost
+}
+
+func (t *track) dwell() time.Duration { return t.seen + t.covered }
+
+func (t *track) box(w, h int) edgev1.Box { return t.shape.box(w, h) }
+
+// score is how sure the last look is.
+func (t *track) score() float64 {
+	if t.state == analytic.Gone {
+		return 0
+	}
+	s := 0.5 + 0.5*t.visible
+	if n := len(t.asked); n > 0 {
+		s = t.mean().Thing
+	}
+	if t.verdict == refused {
+		s = min(s, 0.49)
+	}
+	return s
+}
+
+// followTracks looks where each thing stands: is it to be seen, is something
+// before it, or does the reference show again?
+func (e *Engine) followTracks(at time.Time, dt time.Duration) {
+	for _, t := range e.tracks {
+		if t.orphan {
+			continue
+		}
+		same, gone := e.compare(t)
+		t.visible = same
+		switch {
+		case same >= 0.5:
+			if t.state != analytic.Gone || t.verdict == accepted {
+				t.seen += dt
+			}
+			t.coveredAt, t.goneAt, t.seenAt = time.Time{}, time.Time{}, at
+			t.state = analytic.Candidate
+			if t.verdict == accepted {
+				t.state = analytic.Present
+			}
+		case gone >= 0.55:
+			if t.goneAt.IsZero() {
+				t.goneAt = at
+			}
+			// One look may be wrong: only the second one says gone.
+			if at.After(t.goneAt) {
+				t.state = analytic.Gone
+			}
+		default:
+			t.goneAt = time.Time{}
+			if t.coveredAt.IsZero() {
+				t.coveredAt = at
+			}
+			t.covered += dt
+			t.state = analytic.Occluded
+		}
+	}
+}
+
+// compare weighs each pixel of the thing by how much it tells, and says which
+// shares look like the thing and like the empty scene.
+func (e *Engine) compare(t *track) (same, gone float64) {
+	var ws, wg, wt int
+	var n, sc, st, sr, scc, stt, srr, sct, scr float64
+	t.shape.each(e.w, e.h, func(i, k int) {
+		c, m, r := int(e.norm.y[i]), int(t.tmpl[k]), int(e.ref.y8[i])
+		wgt := min(abs(m-r), 80)
+		if e.work.change[i] != 0 {
+			wgt = max(wgt, 12)
+		}
+		wgt += 4
+		wt += wgt
+		dm, dr := abs(c-m), abs(c-r)
+		switch {
+		case e.work.change[i] == 0 && dr <= 30:
+			wg += wgt
+		case dm <= sameLuma && dm <= dr+8:
+			ws += wgt
+		case dr < dm && dr <= 20:
+			wg += wgt
+		}
+		fc, fm, fr := float64(c), float64(m), float64(r)
+		n, sc, st, sr = n+1, sc+fc, st+fm, sr+fr
+		scc, stt, srr, sct, scr = scc+fc*fc, stt+fm*fm, srr+fr*fr, sct+fc*fm, scr+fc*fr
+	})
+	if wt == 0 || n == 0 {
+		return 0, 0
+	}
+	same, gone = float64(ws)/float64(wt), float64(wg)/float64(wt)
+	if same < 0.5 && gone < 0.55 && n >= 40 {
+		// Light that falls on the thing alone changes its level, not its texture.
+		ct, cr := correlation(n, sc, st, scc, stt, sct), correlation(n, sc, sr, scc, srr, scr)
+		if ct > 0.75 && ct > cr+0.15 {
+			same = max(same, 0.5)
+		}
+	}
+	return same, gone
+}
+
+func correlation(n, sa, sb, saa, sbb, sab float64) float64 {
+	va, vb := saa-sa*sa/n, sbb-sb*sb/n
+	if va < 30*n || vb < 30*n {
+		return 0
+	}
+	return (sab - sa*sb/n) / sqrt64(va*vb)
+}
+
+// formTracks groups pending pixels and gives them to the tracks that they
+// overlap; the rest become new candidates.
+func (e *Engine) formTracks(at time.Time) {
+	blobs := e.blobs()
+	for bi := range blobs {
+		b := &blobs[bi]
+		var owner *track
+		most := 0
+		for _, t := range e.tracks {
+			if t.orphan || t.state == analytic.Gone {
+				continue
+			}
+			if n := t.shape.overlap(b); n > most {
+				most, owner = n, t
+			}
+		}
+		if owner == nil || most*10 < min(b.area, owner.shape.area) {
+			e.birth(b, at)
+			continue
+		}
+		e.reshape(owner, b)
+	}
+	e.mergeTracks()
+}
+
+// reshape brings a track's outline up to date. A candidate follows what is
+// seen; a confirmed thing only grows, and at most to twice its size.
+func (e *Engine) reshape(t *track, b *shape) {
+	t.looks++
+	u := t.shape.join(b)
+	if t.verdict == accepted && u.area > 2*t.shape.area {
+		return
+	}
+	if t.verdict != accepted && t.looks <= 3 {
+		u = *b
+	}
+	if u.area == t.shape.area && u.x == t.shape.x && u.y == t.shape.y {
+		return
+	}
+	tmpl := make([]byte, len(u.m))
+	u.each(e.w, e.h, func(i, k int) {
+		tmpl[k] = e.cand[i]
+		if x, y := i%e.w, i/e.w; t.shape.has(x, y) {
+			tmpl[k] = t.tmpl[(y-t.shape.y)*t.shape.w+x-t.shape.x]
+		}
+	})
+	t.shape, t.tmpl = u, tmpl
+	t.zones = e.zonesOf(&t.shape)
+}
+
+// birth starts a candidate.
+func (e *Engine) birth(b *shape, at time.Time) {
+	if len(e.tracks) >= trackMost {
+		return
+	}
+	tmpl := make([]byte, len(b.m))
+	longest := uint16(0)
+	b.each(e.w, e.h, func(i, k int) {
+		tmpl[k] = e.cand[i]
+		longest = max(longest, e.acc[i])
+	})
+	// The thing was there before it could be called still.
+	was := min(time.Duration(longest)*10*time.Millisecond+stillAge, 20*time.Second)
+	e.seq++
+	since := at.Add(-was)
+	e.tracks = append(e.tracks, &track{
+		key:   "s" + strconv.FormatInt(since.UnixMilli(), 36) + "-" + strconv.FormatUint(e.seq, 36),
+		state: analytic.Candidate, shape: *b, tmpl: tmpl, zones: e.zonesOf(b),
+		since: since, seen: was, seenAt: at, looks: 1, visible: 1,
+	})
+}
+
+func (e *Engine) zonesOf(s *shape) []int {
+	var out []int
+	for i := range e.regions {
+		if e.regions[i].takes(s, e.w, e.h) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// mergeTracks joins candidates that turned out to be one thing.
+func (e *Engine) mergeTracks() {
+	for i := 0; i < len(e.tracks); i++ {
+		for j := i + 1; j < len(e.tracks); j++ {
+			a, b := e.tracks[i], e.tracks[j]
+			if a.orphan || b.orphan || a.state == analytic.Gone || b.state == analytic.Gone || !a.shape.near(&b.shape, 0) {
+				continue
+			}
+			n := a.shape.overlap(&b.shape)
+			if 10*n < 3*min(a.shape.area, b.shape.area) || a.verdict == accepted && b.verdict == accepted {
+				continue
+			}
+			if b.verdict == accepted || a.verdict != accepted && b.since.Before(a.since) {
+				a, b = b, a
+			}
+			u := b.shape
+			e.tracks = slices.DeleteFunc(e.tracks, func(t *track) bool { return t == b })
+			e.reshape(a, &u)
+			j--
+		}
+	}
+}
+
+// retireTracks forgets what is over: things gone for long enough, candidates
+// that vanished, and refused ones that the reference may learn.
+func (e *Engine) retireTracks(at time.Time) {
+	e.tracks = slices.DeleteFunc(e.tracks, func(t *track) bool {
+		if t.state == analytic.Gone && t.verdict != accepted {
+			return true
+		}
+		if t.state == analytic.Gone {
+			return at.Sub(t.goneAt) > e.endDelay(t)+goneExtra
+		}
+		if t.state == analytic.Occluded && !t.coveredAt.IsZero() && at.Sub(t.coveredAt) > e.patience(t) {
+			if t.verdict != accepted {
+				return true
+			}
+			t.state, t.orphan, t.goneAt = analytic.Gone, true, at
+		}
+		return false
+	})
+	for _, t := range e.tracks {
+		switch {
+		case t.orphan || t.verdict == accepted || t.state == analytic.Gone:
+		case t.verdict == refused && at.Sub(t.ruled) > e.stay(t):
+			t.absorb = true
+		case len(t.zones) == 0 && t.dwell() > idleStay:
+			t.absorb = true
+		}
+	}
+}
+
+// patience is for how long a covered track is kept.
+func (e *Engine) patience(t *track) time.Duration {
+	if t.verdict == accepted {
+		return coverMost
+	}
+	return max(20*time.Second, t.seen)
+}
+
+// stay is for how long a refused track is kept from being learned.
+func (e *Engine) stay(t *track) time.Duration {
+	m := t.mean()
+	if m.Light+m.Nothing > 0.5 {
+		return lightStay
+	}
+	return vehicleStay
+}
+
+func (e *Engine) endDelay(t *track) time.Duration {
+	var d time.Duration
+	for _, z := range t.zones {
+		d = max(d, e.o.Regions[z].EndDelay)
+	}
+	return d
+}
+
+// needed is the shortest dwell that the track's regions ask for.
+func (e *Engine) needed(t *track) (time.Duration, bool) {
+	var d time.Duration
+	for i, z := range t.zones {
+		if r := e.o.Regions[z].Dwell; i == 0 || r < d {
+			d = r
+		}
+	}
+	return d, len(t.zones) > 0
+}
+
+// keepTracks is asked when the scene is learned anew: things whose look is
+// still there stay and hold the old reference under them; others are orphans.
+func (e *Engine) keepTracks(scene view, hold []byte) {
+	for _, t := range e.tracks {
+		var n, sc, st, scc, stt, sct float64
+		t.shape.each(e.w, e.h, func(i, k int) {
+			c, m := float64(scene.y[i]), float64(t.tmpl[k])
+			n, sc, st, scc, stt, sct = n+1, sc+c, st+m, scc+c*c, stt+m*m, sct+c*m
+		})
+		if t.verdict == accepted && n > 0 && correlation(n, sc, st, scc, stt, sct) > 0.5 {
+			t.shape.paint(hold, e.w, e.h, quietPx)
+			t.zones = e.zonesOf(&t.shape)
+			continue
+		}
+		if t.state != analytic.Gone {
+			t.state, t.goneAt = analytic.Gone, e.last
+		}
+		t.orphan = true
+	}
+	e.tracks = slices.DeleteFunc(e.tracks, func(t *track) bool { return t.orphan && t.verdict != accepted })
+}
