@@ -49,7 +49,9 @@ type Manifest struct {
 	Version string `json:"version"` // of the weights, shown with each observation
 	Title   string `json:"title,omitempty"`
 	Head    Head   `json:"head"`
-	Source  Source `json:"source"`
+	// Optional networks are fetched only when they are asked for by name.
+	Optional bool   `json:"optional,omitempty"`
+	Source   Source `json:"source"`
 	// Files are what lies in the model's folder once it is installed. One
 	// of them is model.onnx.
 	Files []File `json:"files"`
