@@ -6,4 +6,4 @@ version=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
 mkdir -p bin
 echo "go: building center, edge-agent, camsim"
 go build -trimpath -ldflags "-s -w -X main.version=$version" -o bin/ \
-  ./center/cmd/center ./edge-agent/cmd/edge-agent ./tools/camsim ./models/cmd/models
+  ./center/cmd/center ./edge-agent/cmd/edge-agent ./tools/camsim ./tools/stack ./models/cmd/models
