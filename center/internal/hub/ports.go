@@ -1,0 +1,54 @@
+// Package hub is the center's end of the line to the boxes: the MQTT broker
+// with its access rules, the certificate authority and enrolment, the upload
+// of evidence, and the ingest that commits what boxes report before it tells
+// them so.
+package hub
+
+import (
+	"context"
+
+	"jiexun/api/edgev1"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
+)
+
+// EventSink takes events inside the ingest's own transaction. It must be
+// idempotent by event id and revision. An error of code Invalid rejects this
+// one event for good and names the field; any other error undoes the whole
+// group, which is tried again.
+type EventSink interface {
+	TakeEvent(ctx context.Context, tx db.Tx, edge string, e edgev1.Event) error
+}
+
+// Commands asks a box to do something and waits for its answer.
+type Commands interface {
+	// Send gives errs.Unavailable when the box is offline or does not answer
+	// within the command's TTL. ID, V and SentAt are filled in.
+	Send(ctx context.Context, edge string, c edgev1.Command) (edgev1.Result, error)
+}
+
+// ConfigPublisher gives a box its desired state, retained by the broker.
+type ConfigPublisher interface {
+	Publish(edge string, c edgev1.Config) error
+}
+
+// Topics of the outbox events that the hub publishes.
+const (
+	TopicStatus  = "edge.status"  // StatusEvent
+	TopicOffline = "edge.offline" // OfflineEvent: the box itself went away
+)
+
+// StatusEvent is what consumers of TopicStatus get.
+type StatusEvent struct {
+	Edge       string        `json:"edge"`
+	Status     edgev1.Status `json:"status"`
+	ReceivedAt clock.Stamp   `json:"receivedAt"`
+}
+
+// OfflineEvent says that a box is not heard any more; its cameras' states are
+// unknown from Since on.
+type OfflineEvent struct {
+	Edge   string      `json:"edge"`
+	Since  clock.Stamp `json:"since"`
+	Reason string      `json:"reason"`
+}

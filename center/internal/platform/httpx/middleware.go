@@ -1,0 +1,164 @@
+package httpx
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"jiexun/center/internal/platform/caller"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/ids"
+)
+
+var errForgotten = errs.New(errs.ForbiddenCode, "这个接口没有声明权限，已拒绝")
+
+type decisionKey struct{}
+
+// Decide notes that an authorization decision was taken for the request. The
+// floor does it for routes of Register and Raw.
+func Decide(ctx context.Context) {
+	if d, ok := ctx.Value(decisionKey{}).(*atomic.Bool); ok {
+		d.Store(true)
+	}
+}
+
+// requireAuthz replaces an answer that nothing decided about by 403: a
+// forgotten check fails closed.
+func requireAuthz(c *fiber.Ctx) error {
+	decided := &atomic.Bool{}
+	c.SetUserContext(context.WithValue(c.UserContext(), decisionKey{}, decided))
+	err := c.Next()
+	if decided.Load() || err != nil {
+		return err
+	}
+	c.Response().ResetBody()
+	return errForgotten
+}
+
+func requestID(o Options) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		id := ids.New()
+		c.Set("X-Request-Id", id)
+		c.SetUserContext(caller.With(c.UserContext(), caller.Caller{IP: c.IP(), RequestID: id}))
+		return c.Next()
+	}
+}
+
+func identify(o Options) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if o.Identify == nil {
+			return c.Next()
+		}
+		ctx, err := o.Identify(c.UserContext(), Request{
+			Method: c.Method(), Path: c.Path(), Cookie: c.Cookies(CookieName), CSRF: c.Get("X-CSRF-Token"), IP: c.IP(),
+		})
+		if err != nil {
+			Decide(c.UserContext())
+			return err
+		}
+		c.SetUserContext(ctx)
+		return c.Next()
+	}
+}
+
+func securityHeaders(secure bool) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Set("X-Content-Type-Options", "nosniff")
+		c.Set("X-Frame-Options", "DENY")
+		c.Set("Referrer-Policy", "same-origin")
+		c.Set("Permissions-Policy", "camera=(self), geolocation=(self), microphone=()")
+		// Workers from blobs: the map library. Media from other ports of
+		// this host: live views.
+		c.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "+
+			"script-src 'self'; worker-src 'self' blob:; connect-src 'self' http: https:; media-src 'self' blob: http: https:; "+
+			"frame-ancestors 'none'; base-uri 'self'; form-action 'self'")
+		if secure {
+			c.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if strings.HasPrefix(c.Path(), "/api") {
+			c.Set("Cache-Control", "no-store")
+		}
+		return c.Next()
+	}
+}
+
+// recoverPanics turns a panic into an answer: no request ends the process.
+func recoverPanics(log *slog.Logger) fiber.Handler {
+	return func(c *fiber.Ctx) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.Error("handler panicked", "path", c.Path(), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+				err = errs.New(errs.Internal, internalMessage)
+			}
+		}()
+		return c.Next()
+	}
+}
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jiexun_http_requests_total", Help: "Answered requests."}, []string{"method", "route", "status"}),
+		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "jiexun_http_seconds", Help: "Time to answer.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}}, []string{"method", "route"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.requests, m.seconds)
+	}
+	return m
+}
+
+// observe logs and counts each request after it was answered.
+func (m *metrics) observe(log *slog.Logger, c clock.Clock) fiber.Handler {
+	return func(fc *fiber.Ctx) error {
+		start := c.Now()
+		err := fc.Next()
+		if err != nil { // let the one error handler write the answer first
+			if e := fc.App().ErrorHandler(fc, err); e != nil {
+				return e
+			}
+		}
+		code := fc.Response().StatusCode()
+		took := c.Now().Sub(start)
+		route := fc.Route().Path
+		m.requests.WithLabelValues(fc.Method(), route, strconv.Itoa(code)).Inc()
+		m.seconds.WithLabelValues(fc.Method(), route).Observe(took.Seconds())
+		level := slog.LevelDebug
+		if code >= 500 || took > 2*time.Second {
+			level = slog.LevelWarn
+		} else if fc.Method() != fiber.MethodGet && fc.Method() != fiber.MethodHead {
+			level = slog.LevelInfo
+		}
+		who := caller.From(fc.UserContext())
+		log.Log(fc.UserContext(), level, "http", "method", fc.Method(), "path", fc.Path(), "status", code,
+			"ms", took.Milliseconds(), "ip", who.IP, "actor", who.ID, "id", who.RequestID)
+		return nil
+	}
+}
+
+func splitPath(path string) []string {
+	out := []string{}
+	for _, s := range strings.Split(path, "/") {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func operationID(method, path string) string {
+	r := strings.NewReplacer("/", "-", "{", "", "}", "", ".", "-")
+	return strings.ToLower(method) + r.Replace(path)
+}
