@@ -25,8 +25,10 @@ type stack struct {
 	stopping atomic.Bool
 }
 
-func (s *stack) bin(name string) string      { return filepath.Join(s.o.Bin, name) }
-func (s *stack) data(parts ...string) string { return filepath.Join(append([]string{s.o.Data}, parts...)...) }
+func (s *stack) bin(name string) string { return filepath.Join(s.o.Bin, name) }
+func (s *stack) data(parts ...string) string {
+	return filepath.Join(append([]string{s.o.Data}, parts...)...)
+}
 func addr(port int) string                   { return fmt.Sprintf("127.0.0.1:%d", port) }
 func (s *stack) say(format string, a ...any) { fmt.Fprintf(s.out, format+"\n", a...) }
 
