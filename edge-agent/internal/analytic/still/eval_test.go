@@ -63,7 +63,9 @@ func (c *clip) close() {
 	_ = c.cmd.Wait()
 }
 
-func whole() []edgev1.Point { return []edgev1.Point{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}} }
+func whole() []edgev1.Point {
+	return []edgev1.Point{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}
+}
 
 // found is one thing that was accepted, with the second of its confirmation.
 type found struct {

@@ -63,19 +63,13 @@ func (e *Engine) ask(ctx context.Context, t *track, at time.Time, frame *picture
 	case t.asks > 12:
 		t.nextAsk = at.Add(5 * time.Second)
 	}
-	if e.o.Verifier != nil {
-		sq := e.square(&t.shape)
-		j, err := e.o.Verifier.Judge(ctx, analytic.Look{
-			Reference: e.big.crop(sq, lookSide), Current: e.scaled(at, frame).crop(sq, lookSide),
-			Mask: e.maskCrop(&t.shape, sq),
-		})
-		if err != nil {
-			return fmt.Errorf("still: ask the verifier: %w", err)
-		}
-		t.asked = append(t.asked, j)
-		t.asked = t.asked[max(0, len(t.asked)-looksAsked):]
+	j, err := e.answer(ctx, t, at, frame)
+	if err != nil {
+		return err
 	}
-	if e.o.Detector == nil || len(t.asked) > 0 && t.mean().Thing < 0.2 {
+	t.asked = append(t.asked, j)
+	t.asked = t.asked[max(0, len(t.asked)-looksAsked):]
+	if e.o.Detector == nil || t.mean().Thing < 0.2 {
 		return nil // nothing to filter, or refused without it
 	}
 	hit, err := e.detect(ctx, t, frame)
@@ -87,6 +81,29 @@ func (e *Engine) ask(ctx context.Context, t *track, at time.Time, frame *picture
 	return nil
 }
 
+// answer is one look's judgement. A surface that merely moved by a few pixels
+// is told without a network; without a verifier the outline must do.
+func (e *Engine) answer(ctx context.Context, t *track, at time.Time, frame *picture.YUV) (analytic.Judgement, error) {
+	if e.misplaced(&t.shape) {
+		return analytic.Judgement{Nothing: 1}, nil
+	}
+	if e.o.Verifier == nil {
+		if e.looksRemoved(&t.shape) {
+			return analytic.Judgement{Removed: 1}, nil
+		}
+		return analytic.Judgement{Thing: 0.7, Nothing: 0.3}, nil
+	}
+	sq := e.square(&t.shape)
+	j, err := e.o.Verifier.Judge(ctx, analytic.Look{
+		Reference: e.big.crop(sq, lookSide), Current: e.scaled(at, frame).crop(sq, lookSide),
+		Mask: e.maskCrop(&t.shape, sq),
+	})
+	if err != nil {
+		return j, fmt.Errorf("still: ask the verifier: %w", err)
+	}
+	return j, nil
+}
+
 // decide draws the conclusion.
 func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
 	m := t.mean()
@@ -94,11 +111,7 @@ func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
 		t.verdict, t.ruled, t.absorb = refused, at, true
 		return
 	}
-	if len(t.asked) == 0 && t.asks >= 2 && e.looksRemoved(&t.shape) {
-		t.verdict, t.ruled, t.absorb = refused, at, true
-		return
-	}
-	if t.dwell() < need || e.o.Verifier != nil && len(t.asked) < looksAsked {
+	if t.dwell() < need || len(t.asked) < looksAsked {
 		return
 	}
 	hits := 0
@@ -107,7 +120,7 @@ func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
 			hits++
 		}
 	}
-	if (len(t.asked) == 0 || m.Thing >= accept) && 2*hits <= len(t.objects) {
+	if m.Thing >= accept && 2*hits <= len(t.objects) {
 		t.verdict, t.state = accepted, analytic.Present
 		return
 	}
@@ -196,6 +209,48 @@ func (e *Engine) shareIn(s *shape, b edgev1.Box) float64 {
 		return 0
 	}
 	return float64(in) / float64(n)
+}
+
+const (
+	wanderPx   = 4  // how far a swaying view or a fluttering tape moves a surface
+	wanderLuma = 11 // mean difference that is left when it is moved back
+)
+
+// misplaced tells whether the reference shows the same surface a few pixels
+// away: the camera sways, or something hangs in the wind.
+func (e *Engine) misplaced(s *shape) bool {
+	pad := shape{x: s.x - 2, y: s.y - 2, w: s.w + 4, h: s.h + 4}
+	x0, y0 := max(pad.x, wanderPx), max(pad.y, wanderPx)
+	x1, y1 := min(pad.x+pad.w, e.w-wanderPx), min(pad.y+pad.h, e.h-wanderPx)
+	if x1-x0 < 4 || y1-y0 < 4 {
+		return false
+	}
+	step := 1
+	if (x1-x0)*(y1-y0) > 4000 {
+		step = 2
+	}
+	for dy := -wanderPx; dy <= wanderPx; dy++ {
+		for dx := -wanderPx; dx <= wanderPx; dx++ {
+			if dx == 0 && dy == 0 {
+				continue
+			}
+			var n, d, sa, sb, saa, sbb, sab float64
+			for y := y0; y < y1; y += step {
+				for x := x0; x < x1; x += step {
+					if !s.has(x, y) && !s.has(x-2, y) && !s.has(x+2, y) && !s.has(x, y-2) && !s.has(x, y+2) {
+						continue
+					}
+					a, b := float64(e.norm.y[y*e.w+x]), float64(e.ref.y8[(y+dy)*e.w+x+dx])
+					n, d, sa, sb = n+1, d+max(a-b, b-a), sa+a, sb+b
+					saa, sbb, sab = saa+a*a, sbb+b*b, sab+a*b
+				}
+			}
+			if n > 0 && d/n <= wanderLuma && correlation(n, sa, sb, saa, sbb, sab) >= 0.75 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // looksRemoved compares the edges along the outline: a thing that left takes

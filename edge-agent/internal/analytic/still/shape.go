@@ -146,28 +146,35 @@ func inside(p []edgev1.Point, x, y float64) bool {
 	return in
 }
 
-// takes tells whether the shape counts in the region: by where its foot
-// stands, or by the share of its box.
+// takes tells whether the shape counts in the region: most of its foot stands
+// there, or with Share, some of its foot and that share of its box.
 func (m *regionMap) takes(s *shape, w, h int) bool {
 	if float64(s.area) < m.r.MinArea*float64(w*h) {
 		return false
 	}
-	in, n := 0, 0
-	if m.r.Share > 0 {
-		for y := max(s.y, 0); y < min(s.y+s.h, h); y++ {
-			for x := max(s.x, 0); x < min(s.x+s.w, w); x++ {
-				in += int(m.in[y*w+x])
-				n++
-			}
-		}
-		return n > 0 && float64(in) >= m.r.Share*float64(n)
-	}
 	top := s.h - s.footRows()
+	in, n := 0, 0
 	s.each(w, h, func(i, k int) {
 		if k/s.w >= top {
 			in += int(m.in[i])
 			n++
 		}
 	})
-	return n > 0 && 2*in >= n
+	if m.r.Share <= 0 {
+		return n > 0 && 2*in >= n
+	}
+	if n == 0 || 4*in < n {
+		return false
+	}
+	in, n = 0, 0
+	for y := max(s.y, 0); y < min(s.y+s.h, h); y++ {
+		for x := max(s.x, 0); x < min(s.x+s.w, w); x++ {
+			in += int(m.in[y*w+x])
+			n++
+		}
+	}
+	return float64(in) >= m.r.Share*float64(n)
 }
+
+// Inside tells whether a point lies in a polygon, by the even-odd rule.
+func Inside(p []edgev1.Point, at edgev1.Point) bool { return inside(p, at.X, at.Y) }

@@ -34,8 +34,9 @@ type Region struct {
 	ID string
 	// Polygon is normalised to the frame.
 	Polygon []edgev1.Point
-	// Share, when above zero, takes a thing if that share of its box lies
-	// in the polygon; zero means that the thing's foot must stand there.
+	// Share, when above zero, takes a thing if that share of its box and a
+	// quarter of its foot lie in the polygon; zero means that half of the
+	// foot must stand there.
 	Share float64
 	// Dwell is how long a thing must stand before it is confirmed.
 	Dwell time.Duration
@@ -82,6 +83,21 @@ type Thing struct {
 	// Judged is the verifier's mean answer; zero when it was not asked.
 	Judged analytic.Judgement
 }
+
+// Observation puts the thing in the words of the event machine.
+func (t *Thing) Observation(kind edgev1.Kind, zone string, dwell time.Duration, models []edgev1.ModelRef) analytic.Observation {
+	state := t.State
+	if state == analytic.Present && t.Dwell < dwell {
+		state = analytic.Candidate
+	}
+	return analytic.Observation{
+		Kind: kind, Zone: zone, Key: t.Key, State: state, Box: t.Box, Score: t.Score,
+		Since: t.Since, Dwell: t.Dwell, Area: t.Area, Excluded: t.Excluded, Models: models,
+	}
+}
+
+// Models names the models behind the engine.
+func (e *Engine) Models() []edgev1.ModelRef { return e.o.Models }
 
 // Look is the engine's answer for one picture. NoVerdict says why there is
 // none; Things is empty then.

@@ -45,6 +45,8 @@ type track struct {
 	seenAt    time.Time
 	looks     int // times its pixels were seen still
 	visible   float64
+	gone      float64 // share that looked empty
+	shrunk    int
 
 	asked    []analytic.Judgement // the last three answers
 	objects  []bool               // whether the detector saw a person or vehicle in them
@@ -84,7 +86,7 @@ func (e *Engine) followTracks(at time.Time, dt time.Duration) {
 			continue
 		}
 		same, gone := e.compare(t)
-		t.visible = same
+		t.visible, t.gone = same, gone
 		switch {
 		case same >= 0.5:
 			if t.state != analytic.Gone || t.verdict == accepted {
@@ -188,15 +190,21 @@ func (e *Engine) formTracks(at time.Time) {
 }
 
 // reshape brings a track's outline up to date. A candidate follows what is
-// seen; a confirmed thing only grows, and at most to twice its size.
+// seen. A confirmed thing grows, at most to twice its size, and gives up parts
+// that were seen empty several times in a row.
 func (e *Engine) reshape(t *track, b *shape) {
 	t.looks++
-	u := t.shape.join(b)
-	if t.verdict == accepted && u.area > 2*t.shape.area {
-		return
-	}
-	if t.verdict != accepted && t.looks <= 3 {
-		u = *b
+	u := *b
+	if t.verdict == accepted {
+		if t.gone > 0.2 && b.area*10 < 8*t.shape.area {
+			t.shrunk++
+		} else {
+			t.shrunk = 0
+			u = t.shape.join(b)
+		}
+		if u.area > 2*t.shape.area || t.shrunk > 0 && t.shrunk < 4 {
+			return
+		}
 	}
 	if u.area == t.shape.area && u.x == t.shape.x && u.y == t.shape.y {
 		return

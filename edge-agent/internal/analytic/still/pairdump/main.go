@@ -47,7 +47,7 @@ func run(w, h int, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("read current picture: %w", err)
 		}
-		found, err := still.Compare(ref, cur)
+		found, err := still.Compare(ref, cur, true)
 		if err != nil {
 			return err
 		}
