@@ -96,6 +96,10 @@ type Source interface {
 	Run(ctx context.Context)
 	// Stats tells how the pull fares now.
 	Stats() Stats
+}
+
+// Pusher is a source that can forward what it pulls.
+type Pusher interface {
 	// Push forwards the stream to an RTSP address until ctx ends or the
 	// target goes; the pull is not touched.
 	Push(ctx context.Context, url string) error

@@ -65,6 +65,7 @@ func checkTaken(t *testing.T, codec source.Codec, taken []rtsptest.Taken) {
 }
 
 func TestPushFailures(t *testing.T) {
+	t.Parallel()
 	cam := serve(t, rtsptest.Options{Media: h264.get(t, source.H264)})
 	hub := serve(t, rtsptest.Options{Username: "box", Password: "secret"})
 	s := start(t, Options{URL: cam.URL("cam")})

@@ -65,7 +65,10 @@ type Source struct {
 	pushers   map[*pusher]struct{}
 }
 
-var _ source.Source = (*Source)(nil)
+var (
+	_ source.Source = (*Source)(nil)
+	_ source.Pusher = (*Source)(nil)
+)
 
 // New prepares a pull; nothing is opened before Run. Faults in the address
 // show in the state.

@@ -193,6 +193,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestMissingPathIsNotForever(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, rtsptest.Options{Media: h264.get(t, source.H264)})
 	s := start(t, Options{URL: srv.URL("missing")})
 	until(t, "404 in words", func() bool { return strings.Contains(s.Stats().Detail, "404") })
@@ -200,6 +201,7 @@ func TestMissingPathIsNotForever(t *testing.T) {
 }
 
 func TestReconnectAndTrueState(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, rtsptest.Options{Media: h264.get(t, source.H264)})
 	var g got
 	s := start(t, Options{URL: srv.URL("cam"), Sink: g.sink(), Interval: time.Second})
@@ -225,6 +227,7 @@ func TestReconnectAndTrueState(t *testing.T) {
 }
 
 func TestFreezeIsNoticed(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, rtsptest.Options{Media: h264.get(t, source.H264)})
 	s := start(t, Options{URL: srv.URL("cam"), Interval: time.Second, StallAfter: 3200 * time.Millisecond})
 	until(t, "online", func() bool { return s.Stats().State == edgev1.Online })
@@ -240,6 +243,7 @@ func TestFreezeIsNoticed(t *testing.T) {
 }
 
 func TestNoKeyframesIsNoVerdict(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, rtsptest.Options{Media: h264.get(t, source.H264)})
 	s := start(t, Options{URL: srv.URL("cam"), Interval: time.Second})
 	until(t, "online", func() bool { return s.Stats().State == edgev1.Online })
@@ -251,6 +255,7 @@ func TestNoKeyframesIsNoVerdict(t *testing.T) {
 }
 
 func TestLossAndCorruption(t *testing.T) {
+	t.Parallel()
 	srv := serve(t, rtsptest.Options{Media: h264.get(t, source.H264)})
 	var g got
 	s := start(t, Options{URL: srv.URL("cam"), Sink: g.sink()})
@@ -273,9 +278,10 @@ func TestLossAndCorruption(t *testing.T) {
 }
 
 // TestChurn kills and blackholes the server over and over and looks for
-// what stays behind. JIEXUN_CHURN sets the number of rounds.
+// what stays behind. JIEXUN_CHURN=full
+// makes it 200 rounds.
 func TestChurn(t *testing.T) {
-	rounds := 40
+	rounds := 20
 	if os.Getenv("JIEXUN_CHURN") == "full" {
 		rounds = 200
 	}
