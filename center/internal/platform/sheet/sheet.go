@@ -5,6 +5,7 @@ package sheet
 import (
 	"fmt"
 	"io"
+	"net/url"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -79,4 +80,20 @@ func (w *Writer) WriteTo(out io.Writer) (int64, error) {
 		return n, fmt.Errorf("write sheet: %w", err)
 	}
 	return n, w.file.Close()
+}
+
+// File is an answer with an xlsx file, for the HTTP layer.
+type File struct {
+	ContentType        string `header:"Content-Type"`
+	ContentDisposition string `header:"Content-Disposition"`
+	Body               []byte
+}
+
+// Attachment makes an answer of a finished file. The name may be Chinese.
+func Attachment(name string, body []byte) *File {
+	return &File{
+		ContentType:        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+		ContentDisposition: "attachment; filename*=UTF-8''" + url.PathEscape(name),
+		Body:               body,
+	}
 }

@@ -1,0 +1,279 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"jiexun/center/internal/access"
+	"jiexun/center/internal/audit"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/events"
+	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/ids"
+)
+
+// Options are what the service needs. NewID may be nil.
+type Options struct {
+	DB       *db.DB
+	People   People
+	Pictures Pictures
+	NewID    ids.Source
+	// Wake is called after a commit that published events; it may be nil.
+	Wake func()
+}
+
+// Service has the use cases of work orders. It is safe for concurrent use.
+type Service struct {
+	db       *db.DB
+	people   People
+	pictures Pictures
+	newID    ids.Source
+	wake     func()
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	if o.NewID == nil {
+		o.NewID = ids.New
+	}
+	if o.Wake == nil {
+		o.Wake = func() {}
+	}
+	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, newID: o.NewID, wake: o.Wake}
+}
+
+// personOf is the actor as the rules see one.
+func personOf(a access.Actor, o Order) Person {
+	return Person{
+		ID: a.ID, OrgID: a.OrgID,
+		Dispatch: a.Has("order.dispatch"), Assign: a.Has("order.assign"),
+		Handle: a.Has("order.handle"), Review: a.Has("order.review"),
+		Covers: a.Scope.Covers(o.RegionCode),
+	}
+}
+
+// List gives one page of the orders that the actor may see.
+func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Order], error) {
+	who, err := access.Need(ctx, "order.view")
+	if err != nil {
+		return httpx.List[Order]{}, err
+	}
+	now := s.db.Now()
+	f.Q = strings.TrimSpace(p.Q)
+	items, total, err := list(ctx, s.db.Read(), who, f, p, now)
+	if err != nil {
+		return httpx.List[Order]{}, err
+	}
+	return httpx.NewList(items, total, p, now), nil
+}
+
+// Counts gives the numbers of the tabs under a filter.
+func (s *Service) Counts(ctx context.Context, f Filter) (Counts, error) {
+	who, err := access.Need(ctx, "order.view")
+	if err != nil {
+		return Counts{}, err
+	}
+	return counts(ctx, s.db.Read(), who, f, s.db.Now())
+}
+
+// Detail is an order with all that its page shows.
+type Detail struct {
+	Order    Order
+	Alerts   []AlertOf
+	Timeline []Step
+	Allowed  []Act
+	After    []string
+	Rule     Rule
+	Now      time.Time
+}
+
+// Step is one line of the timeline.
+type Step struct {
+	ID               string
+	At               clock.Stamp
+	Act              StepAct
+	Label            string
+	ActorID, Actor   string
+	ActorOrg         string
+	Text             string
+	Photos           []string
+	Lng, Lat         *float64
+	AccuracyM, DistM *float64
+}
+
+// Get gives one order.
+func (s *Service) Get(ctx context.Context, id string) (Detail, error) {
+	who, err := access.Need(ctx, "order.view")
+	if err != nil {
+		return Detail{}, err
+	}
+	r := s.db.Read()
+	o, err := get(ctx, r, who, id)
+	if err != nil {
+		return Detail{}, err
+	}
+	d := Detail{Order: o, Allowed: Allowed(o, personOf(who, o)), After: []string{}, Now: s.db.Now()}
+	if d.Rule, err = ruleByID(ctx, r, o.RuleID); err != nil {
+		return Detail{}, err
+	}
+	if d.Alerts, err = alertsOf(ctx, r, id); err != nil {
+		return Detail{}, err
+	}
+	rows, err := stepsOf(ctx, r, id)
+	if err != nil {
+		return Detail{}, err
+	}
+	d.Timeline = make([]Step, len(rows))
+	for i := range rows {
+		w := &rows[i]
+		d.Timeline[i] = Step{
+			ID: w.ID, At: w.MadeAt, Act: w.Act, Label: w.Act.label(), ActorID: w.ActorID, Actor: w.ActorName,
+			ActorOrg: w.ActorOrg, Text: w.Text, Photos: w.photos(), Lng: w.Lng, Lat: w.Lat,
+			AccuracyM: w.AccuracyM, DistM: w.DistanceM,
+		}
+		if w.Act == StepAct(Handle) {
+			d.After = d.Timeline[i].Photos
+		}
+	}
+	return d, nil
+}
+
+// SeesBlob tells whether the actor may see a picture because of an order.
+func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
+	who, err := access.From(ctx)
+	if err != nil || !who.Has("order.view") {
+		return false, err
+	}
+	return seesBlob(ctx, s.db.Read(), who, sm3)
+}
+
+// change is what one act does to an order: the new order and its step.
+type change struct {
+	order  Order
+	step   stepRow
+	photos []string
+	// summary and reason go into the audit record.
+	summary, reason string
+}
+
+// command carries what every act has in common.
+type command struct {
+	id  string
+	rev int64
+	act Act
+	// key makes a repeated request answer like the first.
+	key string
+}
+
+// do runs one act: the only way in which a person changes an order. The
+// checks run in the transaction, so that the guard sees what is stored.
+func (s *Service) do(ctx context.Context, c command, apply func(ctx context.Context, tx db.Tx, who access.Actor, o Order) (change, error)) (Order, error) {
+	who, err := access.Need(ctx, "order.view")
+	if err != nil {
+		return Order{}, err
+	}
+	var out Order
+	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		o, err := get(ctx, tx, who, c.id)
+		if err != nil {
+			return err
+		}
+		if repeated, err := done(ctx, tx, o.ID, c.key); err != nil || repeated {
+			out = o
+			return err
+		}
+		if o.Rev != c.rev {
+			return changedByOther(ctx, tx, o)
+		}
+		if err := Guard(o, c.act, personOf(who, o)); err != nil {
+			return err
+		}
+		ch, err := apply(ctx, tx, who, o)
+		if err != nil {
+			return err
+		}
+		out, err = s.save(ctx, tx, who, o, ch, c.key)
+		return err
+	})
+	if err != nil {
+		return Order{}, fmt.Errorf("%s order %s: %w", c.act, c.id, err)
+	}
+	return out, nil
+}
+
+// save writes a change: the row under its version, the step, the pictures,
+// the audit record and the event.
+func (s *Service) save(ctx context.Context, tx db.Tx, who access.Actor, before Order, ch change, key string) (Order, error) {
+	after, err := update(ctx, tx, ch.order)
+	if err != nil {
+		return Order{}, err
+	}
+	st := ch.step
+	st.ID, st.OrderID, st.MadeAt = s.newID(), after.ID, clock.At(tx.Now())
+	st.ActorID, st.ActorName, st.ActorOrg = who.ID, who.Name, who.OrgName
+	if key != "" {
+		st.IdemKey = &key
+	}
+	if err := addStep(ctx, tx, &st, ch.photos); err != nil {
+		return Order{}, err
+	}
+	if err := addPhotos(ctx, tx, after.ID, photoAfter, ch.photos); err != nil {
+		return Order{}, err
+	}
+	err = audit.Record(ctx, tx, audit.Entry{
+		Act: "order." + string(st.Act), Object: "order", ObjectID: after.ID, RegionCode: after.RegionCode,
+		Summary: ch.summary, Before: trace(before), After: trace(after), Reason: ch.reason,
+	})
+	if err != nil {
+		return Order{}, err
+	}
+	return after, s.publish(ctx, tx, after)
+}
+
+// publish tells the others of the change, and of the closing if it is one.
+func (s *Service) publish(ctx context.Context, tx db.Tx, o Order) error {
+	tx.AfterCommit(s.wake)
+	err := events.Publish(ctx, tx, TopicChanged, Changed{
+		ID: o.ID, No: o.No, State: o.State, RegionCode: o.RegionCode, SquadOrgID: o.SquadOrgID, OfficerID: o.OfficerID, At: clock.At(tx.Now()),
+	})
+	if err != nil || o.State != Closed {
+		return err
+	}
+	list, err := alertIDs(ctx, tx, o.ID)
+	if err != nil {
+		return err
+	}
+	return events.Publish(ctx, tx, TopicClosed, ClosedEvent{
+		ID: o.ID, No: o.No, RegionCode: o.RegionCode, Result: o.Result, Note: o.ResultNote, AlertIDs: list, At: *o.ClosedAt,
+	})
+}
+
+// trace is the part of an order that the audit record keeps.
+func trace(o Order) map[string]any {
+	return map[string]any{
+		"no": o.No, "state": o.State, "squad": o.SquadName, "officer": o.OfficerName, "result": o.Result,
+		"alertCount": o.AlertCount, "dueAt": o.DueAt, "rev": o.Rev,
+	}
+}
+
+// note checks a text that a person wrote: trimmed, at most 500 characters.
+func note(f *errs.Fields, name, text string, needed bool, what string) string {
+	text = strings.TrimSpace(text)
+	f.Check(!needed || text != "", name, "请填写%s", what)
+	f.Check(len([]rune(text)) <= 500, name, "%s不能超过 500 个字", what)
+	return text
+}
+
+// distanceM is the great-circle distance in metres.
+func distanceM(lng1, lat1, lng2, lat2 float64) float64 {
+	const earth = 6371008.8
+	rad := math.Pi / 180
+	dLat, dLng := (lat2-lat1)*rad, (lng2-lng1)*rad
+	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(lat1*rad)*math.Cos(lat2*rad)*math.Pow(math.Sin(dLng/2), 2)
+	return 2 * earth * math.Asin(math.Sqrt(math.Min(1, h)))
+}
