@@ -1,0 +1,39 @@
+// The sidebar: only pages that exist, in the order of the day's work.
+import { ClipboardList, Cpu, Grid2x2, MapPinned, ScanEye, ScrollText, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
+import type { Component } from 'vue'
+
+export interface NavItem {
+  name: string
+  label: string
+  icon: Component
+  perm: string[]
+  key?: string
+}
+
+export const nav: { group: string; items: NavItem[] }[] = [
+  {
+    group: '非现监管',
+    items: [
+      { name: 'alerts', label: '预警研判', icon: ScanEye, perm: ['alert.view'], key: 'A' },
+      { name: 'orders', label: '非现工单', icon: ClipboardList, perm: ['order.view'], key: 'W' },
+      { name: 'shops', label: '商铺档案', icon: Store, perm: ['shop.view'], key: 'S' },
+    ],
+  },
+  {
+    group: '视频与地图',
+    items: [
+      { name: 'wall', label: '视频墙', icon: Grid2x2, perm: ['live.view'], key: 'V' },
+      { name: 'cameras', label: '点位与围栏', icon: Video, perm: ['camera.view'], key: 'P' },
+      { name: 'map', label: '一张图', icon: MapPinned, perm: ['map.view'], key: 'M' },
+    ],
+  },
+  {
+    group: '系统',
+    items: [
+      { name: 'boxes', label: '边缘盒', icon: Cpu, perm: ['box.view'], key: 'B' },
+      { name: 'accounts', label: '账号', icon: UserCog, perm: ['account.manage'] },
+      { name: 'roles', label: '角色权限', icon: ShieldCheck, perm: ['role.view'] },
+      { name: 'audit', label: '审计', icon: ScrollText, perm: ['audit.view'] },
+    ],
+  },
+]
