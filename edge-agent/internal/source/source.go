@@ -122,6 +122,7 @@ type Stats struct {
 	DroppedKeys            uint64 // not taken by a slow Key consumer
 	DroppedUnits           uint64 // not taken by a slow Unit consumer
 	LastPacket, LastKey    time.Time
+	SessionStart           time.Time // of the last connection that played
 	Codec                  Codec
 	Profile                string
 	Width, Height          int

@@ -156,7 +156,7 @@ func (s *Source) Stats() source.Stats {
 	m := &s.meter
 	st := source.Stats{
 		Packets: m.Packets, Bytes: m.Bytes, Lost: m.Lost, Units: m.Units, Keys: m.Keys, Damaged: m.Damaged,
-		LastPacket: m.LastPacket, LastKey: m.LastKey, BFrames: m.BFrames,
+		LastPacket: m.LastPacket, LastKey: m.LastKey, SessionStart: m.SessionStart, BFrames: m.BFrames,
 		FPS: m.FPS(), GOPSeconds: m.GOP().Seconds(), KbitS: m.KbitS(now),
 		DecodeErrors: s.decodeErr, Recovered: s.recovered, Audio: s.audio,
 		ClockOffset: s.offset, HasClock: s.hasClock,
