@@ -106,12 +106,16 @@ func (e *Engine) correlate(x, y int) (corr float32, textured bool) {
 	n := float32((x1 - x0) * (y1 - y0))
 	fa, fb := float32(sa)/n, float32(sb)/n
 	va, vb := float32(saa)/n-fa*fa, float32(sbb)/n-fb*fb
-	// Texture is relative: a thing in half the light shows half of it.
+	// Texture is relative: a thing in half the light shows half of it. The
+	// sensor's noise is taken off, or else it would pass for texture.
+	noise := float32(e.ref.dev[y*e.w+x]) / 256
+	noise *= 1.6 * noise
 	scale := max(fb, 16) / max(fa, 16)
-	if max(va*scale*scale, vb) < texture {
+	va = max(va-noise, 0)
+	if max(va*scale*scale, vb) < texture+noise {
 		return 1, false
 	}
-	// A floor on both keeps noise in flat windows from deciding.
+	// A floor on both keeps what is left of it in flat windows from deciding.
 	va, vb = va+4, vb+4
 	return (float32(sab)/n - fa*fb) / sqrt32(va*vb), true
 }

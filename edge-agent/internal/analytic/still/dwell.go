@@ -13,10 +13,11 @@ const (
 	histKeep   = 4 * time.Second
 )
 
-// past is an earlier picture in the reference's light.
+// past is an earlier picture in the reference's light, with what had changed.
 type past struct {
-	at time.Time
-	y  []byte
+	at     time.Time
+	y      []byte
+	change []byte
 }
 
 // earlier picks the picture that is closest to stillAge old.
@@ -41,18 +42,20 @@ func (e *Engine) remember(at time.Time) {
 	if n := len(e.hist); n > 0 && at.Sub(e.hist[n-1].at) < histGap {
 		return
 	}
-	var buf []byte
+	var buf past
 	drop := 0
 	for drop < len(e.hist) && at.Sub(e.hist[drop].at) > histKeep {
-		buf = e.hist[drop].y
+		buf = e.hist[drop]
 		drop++
 	}
 	e.hist = append(e.hist[:0], e.hist[drop:]...)
-	if buf == nil {
-		buf = make([]byte, len(e.norm.y))
+	if buf.y == nil {
+		buf.y, buf.change = make([]byte, len(e.norm.y)), make([]byte, len(e.norm.y))
 	}
-	copy(buf, e.norm.y)
-	e.hist = append(e.hist, past{at: at, y: buf})
+	copy(buf.y, e.norm.y)
+	copy(buf.change, e.work.change)
+	buf.at = at
+	e.hist = append(e.hist, buf)
 }
 
 // countStill lets the stillness of changed pixels grow while they keep their
@@ -70,7 +73,7 @@ func (e *Engine) countStill(at time.Time, dt time.Duration) {
 			continue
 		}
 		v := e.norm.y[i]
-		if old == nil || step == 0 || gap(v, old.y[i]) > stillLuma {
+		if old == nil || step == 0 || old.change[i] == 0 || gap(v, old.y[i]) > stillLuma {
 			continue
 		}
 		switch {

@@ -78,6 +78,7 @@ func (e *Engine) learnScene(at time.Time, frame *picture.YUV) bool {
 	}
 	scene := newView(e.w, e.h)
 	median(scene.y, b.y)
+	restless := spreadOf(b.y)
 	median(scene.u, b.u)
 	median(scene.v, b.v)
 	big := newView(e.bw, e.bh)
@@ -87,6 +88,7 @@ func (e *Engine) learnScene(at time.Time, frame *picture.YUV) bool {
 	keep := b.keep
 	e.boot = bootstrap{}
 	e.adopt(scene, big, keep)
+	copy(e.ref.dev, restless)
 	return true
 }
 
@@ -178,6 +180,23 @@ func median(dst []byte, from [][]byte) {
 		}
 		dst[i] = s[n/2]
 	}
+}
+
+// spreadOf is each pixel's usual distance from its middle value, in 8.8 fixed
+// point, from the quartiles so that walkers do not count.
+func spreadOf(from [][]byte) []uint16 {
+	n := len(from)
+	out := make([]uint16, len(from[0]))
+	var s [bootMost]byte
+	for i := range out {
+		for k := range n {
+			s[k] = from[k][i]
+		}
+		slices.Sort(s[:n])
+		iqr := int(s[n*3/4]) - int(s[n/4])
+		out[i] = uint16(min(max(iqr*151, 256), 8<<8)) // 0.59 of the range between the quartiles
+	}
+	return out
 }
 
 // scaled gives the current picture at the size of the large reference; it is

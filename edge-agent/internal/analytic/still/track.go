@@ -184,6 +184,12 @@ func (e *Engine) formTracks(at time.Time) {
 			e.birth(b, at)
 			continue
 		}
+		if owner.verdict == undecided && owner.looks < 3 && b.area > owner.shape.area {
+			// The first look was a fragment; the whole knows better since when.
+			if was := e.stood(b); at.Add(-was).After(owner.since) {
+				owner.since, owner.seen = at.Add(-was), was
+			}
+		}
 		e.reshape(owner, b)
 	}
 	e.mergeTracks()
@@ -226,13 +232,8 @@ func (e *Engine) birth(b *shape, at time.Time) {
 		return
 	}
 	tmpl := make([]byte, len(b.m))
-	longest := uint16(0)
-	b.each(e.w, e.h, func(i, k int) {
-		tmpl[k] = e.cand[i]
-		longest = max(longest, e.acc[i])
-	})
-	// The thing was there before it could be called still.
-	was := min(time.Duration(longest)*10*time.Millisecond+stillAge, 20*time.Second)
+	b.each(e.w, e.h, func(i, k int) { tmpl[k] = e.cand[i] })
+	was := e.stood(b)
 	e.seq++
 	since := at.Add(-was)
 	e.tracks = append(e.tracks, &track{
@@ -240,6 +241,14 @@ func (e *Engine) birth(b *shape, at time.Time) {
 		state: analytic.Candidate, shape: *b, tmpl: tmpl, zones: e.zonesOf(b),
 		since: since, seen: was, seenAt: at, looks: 1, visible: 1,
 	})
+}
+
+// stood is for how long the shape has been there already when it is seen
+// still: its mean stillness, and the time before it could be called still.
+func (e *Engine) stood(b *shape) time.Duration {
+	total := 0
+	b.each(e.w, e.h, func(i, _ int) { total += int(e.acc[i]) })
+	return min(time.Duration(total/max(b.area, 1))*10*time.Millisecond+max(stillAge-e.step, 0), 20*time.Second)
 }
 
 func (e *Engine) zonesOf(s *shape) []int {
