@@ -12,12 +12,13 @@ import (
 	"jiexun/center/internal/platform/db"
 )
 
-// EventSink takes events inside the ingest's own transaction. It must be
-// idempotent by event id and revision. An error of code Invalid rejects this
-// one event for good and names the field; any other error undoes the whole
-// group, which is tried again.
+// EventSink takes the events of one box inside the ingest's own transaction.
+// It must be idempotent by event id and revision. A rejection (keyed by the
+// place in the list) refuses that one event for good: an errs.Error of code
+// Invalid whose field names what is wrong. An error undoes the whole group,
+// which is tried again.
 type EventSink interface {
-	TakeEvent(ctx context.Context, tx db.Tx, edge string, e edgev1.Event) error
+	TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (rejected map[int]error, err error)
 }
 
 // Commands asks a box to do something and waits for its answer.

@@ -1,0 +1,43 @@
+package access
+
+import (
+	"sync"
+	"time"
+)
+
+// limiter counts log-in attempts by key (an IP, an account) in a sliding
+// window. It lives in one center; the lock-out in the database is shared.
+type limiter struct {
+	mu     sync.Mutex
+	max    int
+	window time.Duration
+	hits   map[string][]time.Time
+	swept  time.Time
+}
+
+func newLimiter(max int, window time.Duration) *limiter {
+	return &limiter{max: max, window: window, hits: map[string][]time.Time{}}
+}
+
+// allow notes an attempt and tells whether it is within the limit.
+func (l *limiter) allow(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.swept) > l.window {
+		l.swept = now
+		for k, h := range l.hits {
+			if now.Sub(h[len(h)-1]) > l.window {
+				delete(l.hits, k)
+			}
+		}
+	}
+	h := l.hits[key]
+	for len(h) > 0 && now.Sub(h[0]) > l.window {
+		h = h[1:]
+	}
+	if len(h) >= l.max {
+		return false
+	}
+	l.hits[key] = append(h, now)
+	return true
+}
