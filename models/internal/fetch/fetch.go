@@ -96,7 +96,7 @@ func (f *Fetcher) Fetch(ctx context.Context, sel Selection) error {
 }
 
 func (f *Fetcher) installGroup(ctx context.Context, source *modelv1.Source, group []*item) error {
-	fromNPM := source.Ecosystem == modelv1.NPM
+	fromNPM := slices.ContainsFunc(group, (*item).needsPackage)
 	if fromNPM {
 		if err := f.download(ctx, source); err != nil {
 			return err
@@ -210,7 +210,12 @@ func (f *Fetcher) items(sel Selection) ([]*item, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write the manifest of %s: %w", m.Name, err)
 		}
+		kept := ""
+		if m.Source.Convert != "" {
+			kept = filepath.Join(f.cache(), "source", m.Name)
+		}
 		out = append(out, &item{
+			kept: kept,
 			name: m.Name, dir: filepath.Join(f.Local, "models", m.Name), source: m.Source, files: m.Files,
 			manifest: append(data, '\n'),
 			open:     func(name string) (fs.File, error) { return f.Catalogue.ProjectFile(m, name) },

@@ -27,6 +27,9 @@ type item struct {
 	files    []modelv1.File
 	manifest []byte
 	open     func(name string) (fs.File, error) // of the repository
+	// kept is where the parts of a converted network stay, so that another
+	// converter needs no download; empty where the parts are the result.
+	kept string
 }
 
 // stamp is written when an item is complete. While the catalogue and the
@@ -92,7 +95,33 @@ func (it *item) installed() (bool, string) {
 			return false, n + " was changed after it was installed"
 		}
 	}
+	if !it.sourceKept(false) {
+		return false, "its source is not in the cache"
+	}
 	return true, ""
+}
+
+// sourceKept tells whether the parts to convert are in the cache, by their
+// length or by their digests.
+func (it *item) sourceKept(hash bool) bool {
+	if it.kept == "" {
+		return true
+	}
+	for _, p := range it.source.Parts {
+		path := filepath.Join(it.kept, p.As)
+		if st, err := os.Stat(path); err != nil || st.Size() != p.Size {
+			return false
+		}
+		if hash && checkFile(path, p.Digest) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// needsPackage tells whether installing takes the package file.
+func (it *item) needsPackage() bool {
+	return it.source.Ecosystem == modelv1.NPM && (it.kept == "" || !it.sourceKept(true))
 }
 
 // verify hashes every installed file.
@@ -147,10 +176,17 @@ func (f *Fetcher) install(ctx context.Context, it *item) error {
 			return fmt.Errorf("make a folder to build %s: %w", it.name, err)
 		}
 	}
-	if it.source.Ecosystem == modelv1.Project {
+	from := parts
+	switch {
+	case it.source.Ecosystem == modelv1.Project:
 		err = it.copyProject(parts)
-	} else {
-		err = extract(f.tarball(&it.source), it.source.Parts, parts)
+	case it.needsPackage():
+		if err = extract(f.tarball(&it.source), it.source.Parts, parts); err == nil && it.kept != "" {
+			err = it.keep(parts)
+			from = it.kept
+		}
+	default:
+		from = it.kept
 	}
 	if err != nil {
 		return fmt.Errorf("install %s: %w", it.name, err)
@@ -158,7 +194,7 @@ func (f *Fetcher) install(ctx context.Context, it *item) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("install %s: %w", it.name, err)
 	}
-	if err := it.build(parts, ready); err != nil {
+	if err := it.build(from, parts, ready); err != nil {
 		return fmt.Errorf("install %s: %w", it.name, err)
 	}
 	if err := it.place(ready, tmp); err != nil {
@@ -185,10 +221,27 @@ func (it *item) copyProject(dir string) error {
 	return nil
 }
 
-// build turns the parts into the files that the manifest promises.
-func (it *item) build(parts, ready string) error {
+// keep moves the checked parts to the cache.
+func (it *item) keep(parts string) error {
+	if err := os.RemoveAll(it.kept); err != nil {
+		return fmt.Errorf("clear the cache: %w", err)
+	}
+	if err := os.MkdirAll(it.kept, 0o755); err != nil {
+		return fmt.Errorf("make the cache: %w", err)
+	}
+	for _, p := range it.source.Parts {
+		if err := os.Rename(filepath.Join(parts, p.As), filepath.Join(it.kept, p.As)); err != nil {
+			return fmt.Errorf("keep %s: %w", p.As, err)
+		}
+	}
+	return nil
+}
+
+// build turns the source, in the folder from, into the files that the
+// manifest promises.
+func (it *item) build(from, parts, ready string) error {
 	if it.source.Convert != "" {
-		out, err := convert(it.name, it.source.Convert, it.source.Parts, parts)
+		out, err := convert(it.name, it.source.Convert, it.source.Parts, from)
 		if err != nil {
 			return err
 		}
