@@ -39,6 +39,9 @@ type Options struct {
 	Skew   time.Duration
 	// WrapConn is put around each accepted connection when set.
 	WrapConn func(net.Conn) net.Conn
+	// Around runs the player's loop when set, so that its cost can be told
+	// apart.
+	Around func(loop func())
 }
 
 // Fault is how the server misbehaves.
@@ -78,7 +81,12 @@ type Taken struct {
 }
 
 // New prepares a server.
-func New(o Options) *Server { return &Server{o: o} }
+func New(o Options) *Server {
+	if o.Around == nil {
+		o.Around = func(loop func()) { loop() }
+	}
+	return &Server{o: o}
+}
 
 // Addr is host and port, kept over Stop and Start.
 func (s *Server) Addr() string {
@@ -135,7 +143,7 @@ func (s *Server) Start() error {
 	s.stop = make(chan struct{})
 	if s.encode != nil {
 		stop := s.stop
-		s.done.Go(func() { s.play(stop) })
+		s.done.Go(func() { s.o.Around(func() { s.play(stop) }) })
 	}
 	return nil
 }
