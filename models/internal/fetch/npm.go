@@ -69,7 +69,7 @@ func (f *Fetcher) download(ctx context.Context, s *modelv1.Source) error {
 // pack runs the npm client. It never runs a package's scripts.
 func (f *Fetcher) pack(ctx context.Context, s *modelv1.Source, dir string, start time.Time) error {
 	cmd := exec.CommandContext(ctx, f.NPM, "pack", s.Package+"@"+s.Version,
-		"--ignore-scripts", "--silent", "--pack-destination", dir)
+		"--ignore-scripts", "--loglevel=error", "--pack-destination", dir)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), f.Env...)
 	cmd.WaitDelay = 5 * time.Second
@@ -101,7 +101,7 @@ func (f *Fetcher) pack(ctx context.Context, s *modelv1.Source, dir string, start
 func tail(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
-		return "npm said nothing; run the same command without --silent to see why"
+		return "npm said nothing"
 	}
 	return s[max(0, len(s)-2000):]
 }
