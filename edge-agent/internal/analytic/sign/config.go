@@ -58,6 +58,8 @@ type TextConfig struct {
 	// MinConfidence drops a line; a reading is sure from SureConfidence.
 	MinConfidence  float64 `json:"minConfidence"`
 	SureConfidence float64 `json:"sureConfidence"`
+	// A character is beyond doubt from SureCharacter.
+	SureCharacter float64 `json:"sureCharacter"`
 	// Glyphs lower than MinGlyphPx source pixels are not judged; a reading
 	// is sure from SureGlyphPx.
 	MinGlyphPx  float64 `json:"minGlyphPx"`
@@ -83,10 +85,10 @@ type PictureConfig struct {
 	Identical  float64 `json:"identical"`
 	SameAsLast float64 `json:"sameAsLast"`
 	// The crop is too dark when its mean and its 95th percentile lie under
-	// these, and glaring when its mean lies over GlareMean (0..255).
-	DarkMean  float64 `json:"darkMean"`
-	DarkP95   float64 `json:"darkP95"`
-	GlareMean float64 `json:"glareMean"`
+	// these (0..255), and glaring when this share of it is burnt out.
+	DarkMean   float64 `json:"darkMean"`
+	DarkP95    float64 `json:"darkP95"`
+	GlareShare float64 `json:"glareShare"`
 	// A crop blends with its surroundings when luma and chroma differ by no
 	// more than these; then a sign that is not there is gone, not covered.
 	BlendLuma   float64 `json:"blendLuma"`
@@ -168,6 +170,7 @@ func (c Config) Validate() error {
 		{"text.maxLines", float64(t.MaxLines), 1, 64},
 		{"text.minConfidence", t.MinConfidence, 0, 1},
 		{"text.sureConfidence", t.SureConfidence, t.MinConfidence, 1},
+		{"text.sureCharacter", t.SureCharacter, 0, 1},
 		{"text.minGlyphPx", t.MinGlyphPx, 1, 100},
 		{"text.sureGlyphPx", t.SureGlyphPx, t.MinGlyphPx, 200},
 		{"text.minAdvance", t.MinAdvance, 0, 1},
@@ -179,7 +182,7 @@ func (c Config) Validate() error {
 		{"picture.sameAsLast", p.SameAsLast, 0, 1},
 		{"picture.darkMean", p.DarkMean, 0, 255},
 		{"picture.darkP95", p.DarkP95, 0, 255},
-		{"picture.glareMean", p.GlareMean, p.DarkMean, 256},
+		{"picture.glareShare", p.GlareShare, 0, 1},
 		{"picture.blendLuma", p.BlendLuma, 0, 255},
 		{"picture.blendChroma", p.BlendChroma, 0, 255},
 		{"name.own", n.Own, 0, 1},

@@ -116,6 +116,7 @@ func lightOf(g *picture.Gray, margin int, c PictureConfig) light {
 	if n == 0 {
 		return dark
 	}
+	burnt := hist[252] + hist[253] + hist[254] + hist[255]
 	mean, p95, below := float64(sum)/float64(n), 0, 0
 	for p95 < 255 && float64(below+hist[p95]) < 0.95*float64(n) {
 		below += hist[p95]
@@ -124,7 +125,7 @@ func lightOf(g *picture.Gray, margin int, c PictureConfig) light {
 	switch {
 	case mean < c.DarkMean && float64(p95) < c.DarkP95:
 		return dark
-	case mean > c.GlareMean:
+	case float64(burnt)/float64(n) > c.GlareShare:
 		return glaring
 	}
 	return lit

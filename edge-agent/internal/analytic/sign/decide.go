@@ -32,6 +32,9 @@ type facts struct {
 	// sure tells that the text was read with high confidence, large enough
 	// and not from too far aside.
 	sure bool
+	// replaced tells that a sign which was read exactly before now reads
+	// with a character exchanged, each character being beyond doubt.
+	replaced bool
 	// tiny tells that the zone itself is lower than a readable character.
 	tiny bool
 	// blends tells that the place looks like the wall around it.
@@ -45,7 +48,7 @@ func decide(f facts) edgev1.SignVerdict {
 		return edgev1.SignUnreadable
 	case f.words == own, f.like == identical:
 		return edgev1.SignSame
-	case f.words == other && f.sure:
+	case f.words == other && f.sure, f.words == nearly && f.sure && f.replaced && f.like == similar:
 		return edgev1.SignChanged
 	case f.like == similar:
 		return edgev1.SignSame

@@ -54,6 +54,8 @@ type memory struct {
 	// Alias is what the confirmed sign reads like when that is not the
 	// registered name (ornamental letters).
 	Alias string `json:"alias,omitempty"`
+	// Legible tells that it was once read exactly as registered, surely.
+	Legible bool `json:"legible,omitempty"`
 
 	// Votes are the verdicts of the last judged looks, newest last.
 	Votes   []edgev1.SignVerdict `json:"votes,omitempty"`
@@ -71,9 +73,13 @@ type memory struct {
 	// Bad tells that the last look saw a sign that is not the same.
 	Bad bool `json:"bad,omitempty"`
 
-	Reading    kept    `json:"reading"`
-	Distance   float64 `json:"distance"`
-	Similarity float64 `json:"similarity"`
+	Reading kept `json:"reading"`
+	// Own tells that the last reading was the registered name or the alias;
+	// Distance is to the registered name alone.
+	Own            bool    `json:"own,omitempty"`
+	Distance       float64 `json:"distance"`
+	Similarity     float64 `json:"similarity"`
+	ReadSimilarity float64 `json:"readSimilarity"`
 }
 
 // similarity is the better of the two references'.
@@ -102,20 +108,23 @@ func (m *memory) likeness(sim float64, c PictureConfig) likeness {
 	return differs
 }
 
-// stale tells whether the zone must be judged again: the picture changed
-// since the last judged look, or that was too long ago.
-func (m *memory) stale(at time.Time, crop *picture.Gray, sim float64, c Config) bool {
+// due tells how many looks must be judged from now on: all of them when the
+// picture changed since the last judged look or that was too long ago.
+func (m *memory) due(at time.Time, crop *picture.Gray, sim float64, c Config) int {
 	age := at.Sub(m.JudgedAt).Seconds()
 	if age >= c.RejudgeEveryS || age < 0 {
-		return true
+		return c.Looks
 	}
 	if (m.Settled == edgev1.SignUnreadable || m.Settled == "") && age >= c.RetryS {
-		return true
+		return c.Looks
 	}
 	if m.Settled == edgev1.SignSame && m.likeness(sim, c.Picture) == identical {
-		return false
+		return m.Pending
 	}
-	return similarity(m.Last, crop, c.Picture.SearchPx) < c.Picture.SameAsLast
+	if similarity(m.Last, crop, c.Picture.SearchPx) < c.Picture.SameAsLast && !bothFlat(m.Last, crop, c.Picture.SearchPx) {
+		return c.Looks
+	}
+	return m.Pending
 }
 
 // elapsed is the time since the last look, bounded.
@@ -173,6 +182,9 @@ func (m *memory) judged(at time.Time, dt float64, crop *picture.Gray, v edgev1.S
 	m.Bad, m.Hidden = isBad(v), false
 	m.SeenAt, m.JudgedAt = at, at
 	m.settle(c)
+	if v != m.Settled && !(isBad(v) && isBad(m.Settled)) {
+		m.Pending = max(m.Pending, 1) // go on until the looks agree
+	}
 }
 
 // settle takes the verdict that enough of the last looks agree on; changed,

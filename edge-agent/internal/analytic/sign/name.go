@@ -106,6 +106,19 @@ func (n names) distance(registered, read string) float64 {
 	return best
 }
 
+// replaced tells whether the texts have one length and differ: characters
+// were exchanged, none is missing or hidden.
+func (n names) replaced(registered, read string) bool {
+	for _, a := range n.variants(registered) {
+		for _, b := range n.variants(read) {
+			if len(a) == len(b) && string(a) != string(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (n names) between(a, b []rune) float64 {
 	longer, shorter := max(len(a), len(b)), min(len(a), len(b))
 	if longer == 0 || shorter == 0 {

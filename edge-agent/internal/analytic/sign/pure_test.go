@@ -60,6 +60,15 @@ func TestDecisionTable(t *testing.T) {
 			if got := decide(tiny); got != wantTiny {
 				t.Errorf("%+v: %s, want %s", tiny, got, wantTiny)
 			}
+			swap := f
+			swap.replaced = sure && r.words == nearly
+			wantSwap := want
+			if swap.replaced && r.like == similar {
+				wantSwap = ch
+			}
+			if got := decide(swap); got != wantSwap {
+				t.Errorf("%+v: %s, want %s", swap, got, wantSwap)
+			}
 			blend := f
 			blend.blends = true
 			wantBlend := want
@@ -177,7 +186,7 @@ func TestDecodeCTC(t *testing.T) {
 		{[]analytic.TextStep{{Class: 99, P: 1}, {Class: -3, P: 1}}, "", 0},
 		{nil, "", 0},
 	} {
-		text, conf := decodeCTC(c.steps, abc)
+		text, conf, _ := decodeCTC(c.steps, abc)
 		if text != c.text || math.Abs(conf-c.conf) > 1e-6 {
 			t.Errorf("%v: %q %.3f, want %q %.3f", c.steps, text, conf, c.text, c.conf)
 		}
@@ -274,6 +283,21 @@ func TestNames(t *testing.T) {
 	} {
 		if got := n.distance(c.a, c.b); got < c.low-1e-9 || got > c.top+1e-9 {
 			t.Errorf("%q and %q: %.3f is not within %.2f..%.2f", c.a, c.b, got, c.low, c.top)
+		}
+	}
+}
+
+func TestReplacedCharacters(t *testing.T) {
+	n := newNames(config(t).Name)
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"阿婆生煎", "阿公生煎", true}, {"阿婆生煎（人民路店）", "阿公生煎", true},
+		{"阿婆生煎", "婆生煎", false}, {"阿婆生煎", "阿婆生煎馆", false}, {"阿婆生煎", "阿婆生煎", false},
+	} {
+		if got := n.replaced(c.a, c.b); got != c.want {
+			t.Errorf("%q and %q: %v", c.a, c.b, got)
 		}
 	}
 }

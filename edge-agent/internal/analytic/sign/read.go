@@ -18,6 +18,7 @@ const glyphShare = 0.87
 type line struct {
 	text       string
 	confidence float64
+	least      float64 // probability of the worst character
 	glyph      float64 // height of a character
 	advance    float64 // width of a Chinese character over its height, 0 unknown
 	at         pt      // its middle
@@ -114,7 +115,7 @@ func (a *Analytic) readLine(ctx context.Context, big *picture.RGB, b textBox, f 
 		return line{}, fmt.Errorf("read text line: %w", err)
 	}
 	l := line{glyph: b.q.height() * glyphShare / f, tall: b.tall}
-	l.text, l.confidence = decodeCTC(steps, a.alphabet)
+	l.text, l.confidence, l.least = decodeCTC(steps, a.alphabet)
 	n := 0
 	for _, r := range l.text {
 		if unicode.Is(unicode.Han, r) {

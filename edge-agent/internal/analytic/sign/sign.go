@@ -149,14 +149,11 @@ func (a *Analytic) look(ctx context.Context, in *analytic.Input, z *zone) (analy
 	sim := mem.similarity(crop, cfg.Picture.SearchPx)
 
 	dt := mem.elapsed(in.At, cfg.MaxGapS)
-	if mem.Pending == 0 && !mem.stale(in.At, crop, sim, cfg) {
+	if mem.Pending = mem.due(in.At, crop, sim, cfg); mem.Pending == 0 {
 		a.stats.Saved++
 		mem.Similarity = sim
 		mem.carry(in.At, dt)
 		return a.observation(z, mem, nil, false), nil
-	}
-	if mem.Pending == 0 {
-		mem.Pending = cfg.Looks
 	}
 	v, r, err := a.judge(ctx, in, z, p, crop, sim)
 	if err != nil {
@@ -198,8 +195,9 @@ func (a *Analytic) judge(ctx context.Context, in *analytic.Input, z *zone, p pla
 	if err != nil {
 		return "", reading{}, err
 	}
-	z.memory.ReadAt = in.At
+	z.memory.ReadAt, z.memory.ReadSimilarity = in.At, sim
 	f.words, f.sure = a.wording(z, &r)
+	f.replaced = f.words == nearly && a.replaced(z, &r)
 	if f.words == noText && f.like == differs {
 		f.blends = p.blends(in.Frame, cfg.Picture)
 	}
@@ -210,20 +208,25 @@ func (a *Analytic) judge(ctx context.Context, in *analytic.Input, z *zone, p pla
 // confirmed sign itself reads like.
 func (a *Analytic) wording(z *zone, r *reading) (wording, bool) {
 	c := a.cfg
+	z.memory.Own = false
 	if len(r.lines) == 0 {
 		if r.weak > 0 {
 			return weak, false
 		}
 		return noText, false
 	}
-	d := 1.0
+	registered, d := 1.0, 1.0
 	for _, s := range r.candidates(c.Text) {
-		d = min(d, a.names.distance(z.SignName, s))
+		registered = min(registered, a.names.distance(z.SignName, s))
 		if z.memory.Alias != "" {
 			d = min(d, a.names.distance(z.memory.Alias, s))
 		}
 	}
-	z.memory.Distance = d
+	d = min(d, registered)
+	if registered == 0 && r.conf >= c.Text.SureConfidence {
+		z.memory.Legible = true
+	}
+	z.memory.Distance, z.memory.Own = registered, d <= c.Name.Own
 	sure := r.conf >= c.Text.SureConfidence && r.glyph >= c.Text.SureGlyphPx && !r.steep
 	switch {
 	case z.SignName == "" && z.memory.Alias == "":
@@ -240,6 +243,21 @@ func (a *Analytic) wording(z *zone, r *reading) (wording, bool) {
 	return other, sure
 }
 
+// replaced tells whether a sign that was read exactly before now reads with
+// a character exchanged, each of its characters being beyond doubt.
+func (a *Analytic) replaced(z *zone, r *reading) bool {
+	if !z.memory.Legible || len(r.lines) == 0 {
+		return false
+	}
+	least := 1.0
+	for _, l := range r.lines {
+		if l.glyph >= a.cfg.Text.MainLine*r.glyph {
+			least = min(least, l.least)
+		}
+	}
+	return least >= a.cfg.Text.SureCharacter && a.names.replaced(z.SignName, r.text)
+}
+
 // learn keeps the picture of a sign that reads as registered when there is
 // no reference, or when the one learned earlier no longer looks like it; and
 // keeps what a sign that looks as given reads like.
@@ -248,18 +266,16 @@ func (a *Analytic) learn(in *analytic.Input, z *zone, p plate, crop *picture.Gra
 	if v != edgev1.SignSame {
 		return
 	}
-	r := mem.Reading
-	sure := r.Confidence >= c.Text.SureConfidence && r.Glyph >= c.Text.MinGlyphPx && mem.ReadAt.Equal(in.At)
-	if !sure {
+	if mem.Reading.Confidence < c.Text.SureConfidence || mem.Reading.Glyph < c.Text.MinGlyphPx {
 		return
 	}
-	isOwn := mem.Distance <= c.Name.Own
+	none := mem.Learned.Crop == nil && mem.Given.Crop == nil
 	switch {
-	case isOwn && (mem.Learned.Crop == nil && mem.Given.Crop == nil || sim < c.Picture.Similar):
+	case mem.Own && mem.ReadAt.Equal(in.At) && (none || sim < c.Picture.Similar):
 		mem.Learned = referenceOf(in.Frame, p, crop, in.At, c)
 		mem.Similarity = 1
-	case !isOwn && mem.Given.Crop != nil && sim >= c.Picture.Identical:
-		mem.Alias = r.Text
+	case !mem.Own && mem.Given.Crop != nil && min(sim, mem.ReadSimilarity) >= c.Picture.Identical:
+		mem.Alias = mem.Reading.Text
 	}
 }
 

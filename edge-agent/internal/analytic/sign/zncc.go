@@ -172,6 +172,31 @@ func halved(g *picture.Gray) *picture.Gray {
 	return o
 }
 
+// bothFlat tells that two crops show plain surfaces of about the same
+// brightness, for which there is no correlation.
+func bothFlat(a, b *picture.Gray, margin int) bool {
+	if a == nil || b == nil || a.W <= 2*margin || b.W <= 2*margin {
+		return false
+	}
+	ma, da := spread(a, margin)
+	mb, db := spread(b, margin)
+	const texture, step = 8, 12 // grey levels
+	return da < texture && db < texture && math.Abs(ma-mb) < step
+}
+
+func spread(g *picture.Gray, margin int) (mean, dev float64) {
+	s, q, n := 0.0, 0.0, 1e-9
+	for y := margin; y < g.H-margin; y++ {
+		for _, v := range g.Pix[y*g.W+margin : (y+1)*g.W-margin] {
+			s += float64(v)
+			q += float64(v) * float64(v)
+			n++
+		}
+	}
+	mean = s / n
+	return mean, math.Sqrt(max(q/n-mean*mean, 0))
+}
+
 // resampled brings a crop to another size: a reference may come from a
 // picture of another resolution, whose rounding differs by a pixel.
 func resampled(g *picture.Gray, w, h int) *picture.Gray {
