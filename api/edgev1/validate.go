@@ -100,55 +100,72 @@ func (c *check) box(field string, b Box) {
 	c.ok(ok, field, "方框 (%.3g, %.3g, %.3g, %.3g) 超出画面", b.X, b.Y, b.W, b.H)
 }
 
-// DecodeBatch reads the payload of up/event. Envelopes that can never be taken
-// come back as rejections, the others in the batch; an error refuses the
-// payload as a whole.
-func DecodeBatch(payload []byte) (Batch, []Rejection, error) {
+// Decoded is a batch as it was received: Items are the envelopes that can be
+// taken, Raw their text in the same order, Rejected the others.
+type Decoded struct {
+	Batch
+	Raw      []json.RawMessage
+	Rejected []Rejection
+}
+
+// DecodeBatch reads the payload of up/event. An error refuses the payload as
+// a whole.
+func DecodeBatch(payload []byte) (Decoded, error) {
 	var raw struct {
 		Batch
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := decode(payload, &raw); err != nil {
-		return Batch{}, nil, err
+		return Decoded{}, err
 	}
-	b := raw.Batch
-	b.Items = make([]Envelope, 0, len(raw.Items))
+	d := Decoded{Batch: raw.Batch, Raw: make([]json.RawMessage, 0, len(raw.Items))}
+	d.Items = make([]Envelope, 0, len(raw.Items))
 	var c check
-	c.version(b.V)
-	c.name("edge", b.Edge)
-	c.ulid("epoch", b.Epoch)
+	c.version(d.V)
+	c.name("edge", d.Edge)
+	c.ulid("epoch", d.Epoch)
 	c.ok(len(raw.Items) > 0, "items", "批次是空的")
 	c.ok(len(raw.Items) <= MaxBatch, "items", "一批最多 %d 条，现在是 %d 条", MaxBatch, len(raw.Items))
 	if c.err != nil {
-		return b, nil, c.err
+		return d, c.err
 	}
-	var rejected []Rejection
 	for i, r := range raw.Items {
+		e, rej := decodeEnvelope(r, i)
+		if rej != nil {
+			d.Rejected = append(d.Rejected, *rej)
+			continue
+		}
+		d.Items = append(d.Items, e)
+		d.Raw = append(d.Raw, r)
+	}
+	return d, nil
+}
+
+func decodeEnvelope(r json.RawMessage, i int) (Envelope, *Rejection) {
+	var e Envelope
+	err := json.Unmarshal(r, &e)
+	if err != nil || e.Seq < 1 {
 		var head struct {
 			Seq int64 `json:"seq"`
 		}
-		if err := json.Unmarshal(r, &head); err != nil || head.Seq < 1 {
-			rejected = append(rejected, Rejection{Field: fmt.Sprintf("items[%d].seq", i), Message: "没有可用的序号（应为从 1 开始的整数）"})
-			continue
+		if json.Unmarshal(r, &head) != nil || head.Seq < 1 {
+			return e, &Rejection{Field: fmt.Sprintf("items[%d].seq", i), Message: "没有可用的序号（应为从 1 开始的整数）"}
 		}
-		var e Envelope
-		if err := json.Unmarshal(r, &e); err != nil {
-			rejected = append(rejected, Rejection{Seq: head.Seq, Field: jsonField(err), Message: "内容不是正确的 JSON：" + err.Error()})
-			continue
-		}
-		if err := e.check(); err != nil {
-			rejected = append(rejected, Rejection{Seq: e.Seq, Field: err.Field, Message: err.Message})
-			continue
-		}
-		b.Items = append(b.Items, e)
+		return e, &Rejection{Seq: head.Seq, Field: jsonField(err), Message: "内容不是正确的 JSON：" + err.Error()}
 	}
-	return b, rejected, nil
+	if f := e.check(); f != nil {
+		return e, &Rejection{Seq: e.Seq, Field: f.Field, Message: f.Message}
+	}
+	return e, nil
 }
 
 // decode reads one JSON value of bounded size and nothing after it.
 func decode(payload []byte, v any) error {
 	if len(payload) > MaxPayload {
 		return &FieldError{Field: "payload", Message: fmt.Sprintf("消息有 %d 字节，上限是 %d", len(payload), MaxPayload)}
+	}
+	if !utf8.Valid(payload) {
+		return &FieldError{Field: "payload", Message: "不是 UTF-8 编码"}
 	}
 	if err := json.Unmarshal(payload, v); err != nil {
 		return &FieldError{Field: jsonField(err), Message: "不是正确的 JSON：" + err.Error()}

@@ -85,11 +85,11 @@ func TestGolden(t *testing.T) {
 		read func([]byte) (any, error)
 	}{
 		"batch": {goodBatch(), func(b []byte) (any, error) {
-			v, rej, err := edgev1.DecodeBatch(b)
-			if len(rej) > 0 {
-				err = errors.Join(err, errors.New(rej[0].Message))
+			v, err := edgev1.DecodeBatch(b)
+			if len(v.Rejected) > 0 {
+				err = errors.Join(err, errors.New(v.Rejected[0].Message))
 			}
-			return v, err
+			return v.Batch, err
 		}},
 		"status":  {goodStatus(), func(b []byte) (any, error) { return edgev1.Decode[edgev1.Status](b) }},
 		"gone":    {edgev1.Status{V: 1, Edge: "e1", Instance: ulid, At: at(10), Gone: true, Cameras: []edgev1.CameraStatus{}}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.Status](b) }},
@@ -166,7 +166,8 @@ func TestEventFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, rej, err := edgev1.DecodeBatch(raw)
+			got, err := edgev1.DecodeBatch(raw)
+			rej := got.Rejected
 			if err != nil {
 				t.Fatalf("whole batch refused: %v", err)
 			}
@@ -194,14 +195,15 @@ func TestBatchFaults(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := edgev1.DecodeBatch([]byte(tc.payload))
+			_, err := edgev1.DecodeBatch([]byte(tc.payload))
 			var fe *edgev1.FieldError
 			if !errors.As(err, &fe) || fe.Field != tc.field {
 				t.Fatalf("got %v, want field %s", err, tc.field)
 			}
 		})
 	}
-	_, rej, err := edgev1.DecodeBatch([]byte(`{"v":1,"edge":"e","epoch":"` + ulid + `","items":[{"seq":0},{"seq":"x"},{"seq":5,"event":{"rev":"a"}},7]}`))
+	got, err := edgev1.DecodeBatch([]byte(`{"v":1,"edge":"e","epoch":"` + ulid + `","items":[{"seq":0},{"seq":"x"},{"seq":5,"event":{"rev":"a"}},7]}`))
+	rej := got.Rejected
 	if err != nil || len(rej) != 4 || rej[2].Seq != 5 || !strings.Contains(rej[2].Field, "rev") {
 		t.Fatalf("rejections %+v, error %v", rej, err)
 	}
@@ -306,18 +308,19 @@ func FuzzDecodeBatch(f *testing.F) {
 	f.Add([]byte(`{"v":1,"edge":"e","epoch":"` + ulid + `","items":[{"seq":1,"gap":{"from":1,"to":2}}]}`))
 	f.Add([]byte(`{"v":1,"items":[null,7,{"seq":-1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		got, _, err := edgev1.DecodeBatch(payload)
+		got, err := edgev1.DecodeBatch(payload)
 		if err != nil {
 			return
 		}
-		again, err := json.Marshal(got)
+		again, err := json.Marshal(got.Batch)
 		if err != nil {
 			t.Fatalf("taken but not writable: %v", err)
 		}
 		if len(got.Items) == 0 || len(again) > edgev1.MaxPayload {
 			return
 		}
-		back, rej, err := edgev1.DecodeBatch(again)
+		back, err := edgev1.DecodeBatch(again)
+		rej := back.Rejected
 		if err != nil || len(rej) > 0 || len(back.Items) != len(got.Items) {
 			t.Fatalf("round trip: %v %v\n%s", err, rej, again)
 		}
