@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"log/slog"
 	"math"
 	"os"
 	"os/exec"
@@ -386,6 +387,66 @@ func TestCallersCanLeaveAndClosingEnds(t *testing.T) {
 	}
 	if _, err := d.DetectYUV(t.Context(), picture.NewYUV(320, 240)); !errors.Is(err, infer.ErrClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// TestFramesShareARunOfTheRealDetector compares runs of several frames with
+// runs of one.
+func TestFramesShareARunOfTheRealDetector(t *testing.T) {
+	frames := []*picture.YUV{frame(t, "5"), frame(t, "20"), frame(t, "35"), frame(t, "50")}
+	one := open(t, infer.Options{})
+	many := open(t, infer.Options{Parallel: 1, MaxBatch: 4})
+	single, err := one.Detector("ssd-oidv4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := many.Detector("ssd-oidv4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for round := range 3 {
+		for i, f := range frames {
+			wg.Go(func() {
+				want, err := single.DetectYUV(t.Context(), f)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, err := shared.DetectYUV(t.Context(), f)
+				if err != nil || len(got) != len(want) {
+					t.Errorf("round %d frame %d: %d objects instead of %d, %v", round, i, len(got), len(want), err)
+					return
+				}
+				for k := range got {
+					if got[k].Class != want[k].Class || math.Abs(got[k].Score-want[k].Score) > 1e-4 || math.Abs(got[k].Box.X-want[k].Box.X) > 1e-4 {
+						t.Errorf("round %d frame %d: %+v instead of %+v", round, i, got[k], want[k])
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func TestWithoutAGPUTheProcessorServes(t *testing.T) {
+	var log strings.Builder
+	r := open(t, infer.Options{Local: planes(t), Provider: infer.ProviderCUDA, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	v, err := r.Verifier("plane-means")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Judge(t.Context(), look([3]byte{}, [3]byte{}, 0)); err != nil {
+		t.Fatal(err)
+	}
+	switch m := r.Metrics()[0]; m.Provider {
+	case infer.ProviderCUDA: // this machine has a GPU and its libraries
+	case infer.ProviderCPU:
+		if !strings.Contains(log.String(), "plane-means") || !strings.Contains(log.String(), "reason=") {
+			t.Errorf("the log does not say why: %s", &log)
+		}
+	default:
+		t.Errorf("provider %q", m.Provider)
 	}
 }
 
