@@ -211,7 +211,7 @@ func (s *Service) Register(api huma.API) {
 			FilterParams
 			Q string `query:"q" maxLength:"80"`
 		},
-		) (*httpx.Body[Counts], error) {
+		) (*httpx.Body[OrderCounts], error) {
 			f, err := in.filter()
 			if err != nil {
 				return nil, err

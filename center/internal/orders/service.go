@@ -73,10 +73,10 @@ func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.Lis
 }
 
 // Counts gives the numbers of the tabs under a filter.
-func (s *Service) Counts(ctx context.Context, f Filter) (Counts, error) {
+func (s *Service) Counts(ctx context.Context, f Filter) (OrderCounts, error) {
 	who, err := access.Need(ctx, "order.view")
 	if err != nil {
-		return Counts{}, err
+		return OrderCounts{}, err
 	}
 	return counts(ctx, s.db.Read(), who, f, s.db.Now())
 }

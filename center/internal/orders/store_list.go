@@ -173,8 +173,8 @@ func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.
 	return out, total, nil
 }
 
-// Counts are the numbers on the tabs.
-type Counts struct {
+// OrderCounts are the numbers on the tabs.
+type OrderCounts struct {
 	Dispatched  int64 `json:"dispatched"`
 	Accepted    int64 `json:"accepted"`
 	OnSite      int64 `json:"onSite"`
@@ -187,8 +187,8 @@ type Counts struct {
 	Near        int64 `json:"near"`
 }
 
-func counts(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now time.Time) (Counts, error) {
-	var c Counts
+func counts(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now time.Time) (OrderCounts, error) {
+	var c OrderCounts
 	var by []struct {
 		State State
 		N     int64

@@ -1,0 +1,233 @@
+package alerts
+
+import (
+	"context"
+	"fmt"
+
+	"jiexun/api/edgev1"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/events"
+)
+
+// nearestM is how far from the camera an unbound zone still finds its shop.
+const nearestM = 30
+
+// taken is an event on its way into the database.
+type taken struct {
+	alert Alert
+	event edgev1.Event
+	// isNew: the alert is inserted; dirty: a message was newer than what is
+	// stored; newBody: the event replaces the stored one; changed: its state
+	// changed, so that screens must hear of it.
+	isNew, dirty, newBody, changed bool
+}
+
+// TakeEvent takes one event in the ingest's transaction; see TakeEvents.
+func (s *Service) TakeEvent(ctx context.Context, tx db.Tx, edge string, e edgev1.Event) error {
+	rejected, err := s.TakeEvents(ctx, tx, edge, []edgev1.Event{e})
+	if err != nil {
+		return err
+	}
+	return rejected[0]
+}
+
+// TakeEvents takes the events of one box in the ingest's transaction. It is
+// idempotent by event id and revision: what was taken before changes nothing,
+// and an older revision that comes late is dropped. rejected names, by index,
+// events that can never be taken and the field that is wrong; an error undoes
+// the transaction.
+func (s *Service) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (rejected map[int]error, err error) {
+	rejected = map[int]error{}
+	cameras, ids := []string{}, []string{}
+	for _, e := range list {
+		cameras = append(cameras, e.Camera)
+		ids = append(ids, e.ID)
+	}
+	spots, err := s.places.Spots(ctx, cameras)
+	if err != nil {
+		return nil, fmt.Errorf("look up cameras: %w", err)
+	}
+	old, err := known(ctx, tx, edge, ids)
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]*taken{}
+	order := []*taken{}
+	for i, e := range list {
+		spot, ok := spots[e.Camera]
+		if !ok || spot.BoxID != edge {
+			rejected[i] = errs.Invalidf("event.camera", "点位 %s 不属于这个边缘盒，请在中心的点位页核对后重新下发配置", e.Camera)
+			continue
+		}
+		t := now[e.ID]
+		if t == nil {
+			t = &taken{}
+			if a, ok := old[e.ID]; ok {
+				t.alert = a
+				if t.event, err = eventOf(ctx, tx, a.ID); err != nil {
+					return nil, err
+				}
+			} else {
+				t.alert, t.isNew = s.fresh(tx, edge, spot, e), true
+			}
+			now[e.ID] = t
+			order = append(order, t)
+		}
+		t.apply(e)
+	}
+	return rejected, s.store(ctx, tx, order)
+}
+
+// fresh makes the alert of an event that is seen for the first time.
+func (s *Service) fresh(tx db.Tx, edge string, p Spot, e edgev1.Event) Alert {
+	use, reason := p.Evidence(e.ConfirmedAt.Time)
+	return Alert{
+		ID: s.newID(), EdgeID: edge, EventID: e.ID, Kind: string(e.Kind), SeenKind: string(e.Kind), State: Pending,
+		CameraID: p.CameraID, CameraName: p.Name, Address: p.Address, RegionCode: p.RegionCode, StreetName: p.StreetName,
+		Lng: p.Lng, Lat: p.Lat, ZoneID: e.Zone, ZoneName: e.ZoneName, SinceAt: clock.At(e.Since.Time),
+		ConfirmedAt: clock.At(e.ConfirmedAt.Time), ReceivedAt: clock.At(tx.Now()), EvidenceUse: use, EvidenceReason: reason, Rev: 1,
+	}
+}
+
+// apply brings the alert to the state after a message. Messages may come
+// twice and out of order: the highest revision counts, and what has ended
+// stays ended.
+func (t *taken) apply(e edgev1.Event) {
+	a := &t.alert
+	if e.Rev <= a.EventRev {
+		return
+	}
+	a.EventRev, t.dirty = e.Rev, true
+	if a.Phase == string(edgev1.Ended) {
+		return
+	}
+	a.Phase = string(e.Phase)
+	if e.Phase == edgev1.Ended {
+		end := e.ConfirmedAt
+		if e.EndedAt != nil {
+			end = *e.EndedAt
+		}
+		a.EndedAt = clock.Ptr(end.Time)
+		t.changed = true
+	}
+	if a.State == Pending || a.State == Later {
+		t.see(e)
+		if e.Phase == edgev1.Ended {
+			a.State = SelfResolved
+			if !t.isNew {
+				a.Rev++
+			}
+		}
+	}
+}
+
+// see takes over what the message shows. A decided alert keeps the evidence
+// on which it was decided.
+func (t *taken) see(e edgev1.Event) {
+	a := &t.alert
+	if len(e.Evidence) == 0 {
+		e.Evidence, e.Marks = t.event.Evidence, t.event.Marks
+	}
+	if len(e.Scores) == 0 {
+		e.Scores = t.event.Scores
+	}
+	t.event, t.newBody = e, true
+	a.Score = e.Score
+	a.Text = Facts(a.Kind, e)
+	if e.Sign != nil {
+		a.SignText = e.Sign.Text
+	}
+	for _, x := range e.Evidence {
+		if x.Role == "frame" {
+			a.Thumb = x.SM3
+		}
+	}
+	if a.Thumb == "" && len(e.Evidence) > 0 {
+		a.Thumb = e.Evidence[0].SM3
+	}
+}
+
+// store numbers and binds the new alerts and writes all of them.
+func (s *Service) store(ctx context.Context, tx db.Tx, list []*taken) error {
+	fresh := []*taken{}
+	out := Changed{Items: []ChangedItem{}}
+	for _, t := range list {
+		if t.isNew {
+			fresh = append(fresh, t)
+		}
+	}
+	if len(fresh) > 0 {
+		if err := s.bind(ctx, fresh); err != nil {
+			return err
+		}
+		ymd := clock.YMD(tx.Now())
+		first, err := reserve(ctx, tx, ymd, len(fresh))
+		if err != nil {
+			return err
+		}
+		for i, t := range fresh {
+			t.alert.No = fmt.Sprintf("YJ%d-%05d", ymd, first+int64(i))
+			out.Items = append(out.Items, changedItem(t.alert, true))
+		}
+		if err := insertAll(ctx, tx, fresh); err != nil {
+			return err
+		}
+	}
+	for _, t := range list {
+		if t.isNew || !t.dirty {
+			continue
+		}
+		if err := refresh(ctx, tx, t); err != nil {
+			return err
+		}
+		if t.changed {
+			out.Items = append(out.Items, changedItem(t.alert, false))
+		}
+	}
+	if len(out.Items) == 0 {
+		return nil
+	}
+	tx.AfterCommit(s.wake)
+	return events.Publish(ctx, tx, TopicChanged, out)
+}
+
+// bind finds the shop of each new alert: the zone's, else the nearest one
+// that is close enough. What is not bound waits to be claimed.
+func (s *Service) bind(ctx context.Context, list []*taken) error {
+	zones := []string{}
+	for _, t := range list {
+		zones = append(zones, t.alert.ZoneID)
+	}
+	bound, err := s.places.ShopsOfZones(ctx, zones)
+	if err != nil {
+		return fmt.Errorf("look up the shops of zones: %w", err)
+	}
+	nearest := map[string]*NearShop{}
+	for _, t := range list {
+		a := &t.alert
+		if a.Kind == string(edgev1.Picture) {
+			continue // a fault of the picture is no shop's
+		}
+		if shop, ok := bound[a.ZoneID]; ok {
+			a.ShopID, a.ShopName, a.BindReason = shop.ID, shop.Name, "围栏绑定"
+			continue
+		}
+		n, ok := nearest[a.CameraID]
+		if !ok {
+			near, err := s.places.Near(ctx, a.Lng, a.Lat, nearestM, 1)
+			if err != nil {
+				return fmt.Errorf("look for the nearest shop: %w", err)
+			}
+			if len(near) > 0 {
+				n = &near[0]
+			}
+			nearest[a.CameraID] = n
+		}
+		if n != nil {
+			a.ShopID, a.ShopName, a.BindReason = n.ID, n.Name, fmt.Sprintf("距点位最近（%.0f 米）", n.DistanceM)
+		}
+	}
+	return nil
+}
