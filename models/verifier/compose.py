@@ -44,6 +44,12 @@ class Sources:
         self.textures = [p for p in map(_load, tex) if p is not None]
         self.vehicles = self._cut_vehicles()
         self.plants = self._cut_plant()
+        g = np.random.default_rng(1)
+        self.grain = []
+        for _ in range(6):  # sensor noise, fine and coarse
+            fine = g.standard_normal((H + 64, W + 64)).astype(np.float32)
+            coarse = g.standard_normal((H // 2 + 32, W // 2 + 32)).astype(np.float32).repeat(2, 0).repeat(2, 1)
+            self.grain.append(.8 * fine + .5 * coarse)
 
     def _cut_persons(self, frames):
         """Persons as (colour, alpha), cut where the picture leaves the plate."""
@@ -495,11 +501,11 @@ def _wobble(r, img):
     return cv2.warpAffine(img, m, (W, H), borderMode=cv2.BORDER_REFLECT)
 
 
-def _camera(r, img, noise, q):
+def _camera(r, src, img, noise, q):
     """What one exposure of the camera does; noise and q are the camera's."""
-    img = img + noise * r.standard_normal((H // 2, W // 2, 1)).astype(np.float32).repeat(2, 0).repeat(2, 1) * .5
-    img = img + noise * r.standard_normal((H, W, 1)).astype(np.float32) * .8
-    img = np.clip(img, 0, 255).astype(np.uint8)
+    y, x = r.integers(0, 64, 2)
+    n = src.grain[r.integers(len(src.grain))][y:y + H, x:x + W, None] * (noise if r.random() < .5 else -noise)
+    img = cv2.add(img.astype(np.float32), np.repeat(n, 3, 2)).clip(0, 255).astype(np.uint8)
     return cv2.imdecode(cv2.imencode(".jpg", img, [cv2.IMWRITE_JPEG_QUALITY, int(q + r.integers(-6, 7))])[1], 1)
 
 
@@ -518,7 +524,7 @@ def compose(r, src):
         if r.random() < .4:  # something stands in a wobbling view
             mode = .5
     if mode >= .16:
-        for _ in range(int(r.integers(2, 6))):
+        for _ in range(int(r.integers(4, 10))):
             k = r.random()
             if k < .36:
                 lab, fn, size = THING, thing, np.exp(r.uniform(np.log(12), np.log(150)))
@@ -560,7 +566,7 @@ def compose(r, src):
             cv2.line(cur, (x, y), (x + int(r.integers(-3, 3)), y + int(r.integers(6, 22))), (190, 190, 190), 1, cv2.LINE_AA)
     noise, q = r.uniform(.5, 8), r.uniform(45, 95)
     # The reference is a mean of many pictures: less noise than one picture.
-    return _camera(r, ref, noise * .35, min(94, q + 10)), _camera(r, cur, noise, q), ents
+    return _camera(r, src, ref, noise * .35, min(94, q + 10)), _camera(r, src, cur, noise, q), ents
 
 
 def to_yuv(bgr):

@@ -1,7 +1,7 @@
 """Trains the verifier from composed pairs and writes verifier.onnx.
 
 usage (from the repository root; needs python3-torch, python3-opencv, Go):
-  python3 models/verifier/train.py --pairs 9000 --epochs 17 --out models/verifier
+  python3 models/verifier/train.py --pairs 2400 --epochs 14 --out models/verifier
 
 Pairs run through the engine's own change rule (cmd pairdump), so the network
 meets the fragments that it will meet at work. Labels come from what was
@@ -45,23 +45,20 @@ def label(ents, px):
     return None
 
 
-def crops(tool, seed, pairs):
+def crops(tool, src, seed, first, pairs):
     """Composes pairs, pipes them through the change rule, yields crops."""
-    src = C.Sources()
     p = subprocess.Popen([tool, "-w", str(C.W), "-h", str(C.H)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    truth = []
+    truth = {}
 
     def feed():
-        for i in range(pairs):
-            r = np.random.default_rng([seed, i])
-            ref, cur, ents = C.compose(r, src)
-            truth.append(ents)
+        for i in range(first, first + pairs):
+            ref, cur, ents = C.compose(np.random.default_rng([seed, i]), src)
+            truth[i] = ents
             p.stdin.write(C.to_yuv(ref) + C.to_yuv(cur))
             p.stdin.flush()
         p.stdin.close()
 
-    t = threading.Thread(target=feed, daemon=True)
-    t.start()
+    threading.Thread(target=feed, daemon=True).start()
     w, h = 384, 216
     size = w * h + 7 * S * S
 
@@ -71,9 +68,8 @@ def crops(tool, seed, pairs):
             raise SystemExit("pairdump ended early")
         return b
 
-    for i in range(pairs):
-        k = int.from_bytes(read(4), "little")
-        for _ in range(k):
+    for i in range(first, first + pairs):
+        for _ in range(int.from_bytes(read(4), "little")):
             b = np.frombuffer(read(size), np.uint8)
             px = b[:w * h].reshape(h, w)
             lab = label(truth[i], px)
@@ -81,31 +77,40 @@ def crops(tool, seed, pairs):
                 continue
             o = w * h
             ref, cur = b[o:o + 3 * S * S].reshape(S, S, 3), b[o + 3 * S * S:o + 6 * S * S].reshape(S, S, 3)
-            yield i, lab, np.concatenate([ref, cur, b[o + 6 * S * S:].reshape(S, S, 1)], axis=2)
-        truth[i] = None
+            yield lab, np.concatenate([ref, cur, b[o + 6 * S * S:].reshape(S, S, 1)], axis=2)
+        del truth[i]
     p.wait()
 
 
+SRC = None  # the sources, shared with the workers by fork
+JOB = 100   # pairs of one job
+
+
 def worker(args):
-    tool, seed, pairs = args
-    xs, ys = [], []
-    for _, lab, x in crops(tool, seed, pairs):
-        # Nothing and light come in crowds; a share of them is enough.
-        xs.append(x)
-        ys.append(lab)
-    return np.stack(xs), np.array(ys, np.uint8)
+    import cv2
+    cv2.setNumThreads(1)
+    tool, seed, first = args
+    got = list(crops(tool, SRC, seed, first, JOB))
+    return np.stack([x for _, x in got]), np.array([y for y, _ in got], np.uint8)
 
 
 def dataset(seed, pairs, procs):
     import multiprocessing as mp
+    global SRC
+    SRC = SRC or C.Sources()
+    os.environ["GOMAXPROCS"] = "1"
     tool = os.path.join(os.environ.get("TMPDIR", "/tmp"), "pairdump-%d" % os.getpid())
     subprocess.check_call(["go", "build", "-o", tool, "./edge-agent/internal/analytic/still/pairdump"])
+    xs, ys = [], []
     try:
-        with mp.Pool(procs) as pool:
-            parts = pool.map(worker, [(tool, seed * 1000 + i, pairs // 8) for i in range(8)], chunksize=1)
+        with mp.get_context("fork").Pool(procs) as pool:
+            for x, y in pool.imap(worker, [(tool, seed, i) for i in range(0, pairs, JOB)]):
+                xs.append(x)
+                ys.append(y)
+                print("pairs %d crops %d" % (len(xs) * JOB, sum(map(len, ys))), flush=True)
     finally:
         os.remove(tool)
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    return np.concatenate(xs), np.concatenate(ys)
 
 
 def network():
@@ -191,8 +196,8 @@ def evaluate(net, x, y):
 
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("--pairs", type=int, default=9000)
-    ap.add_argument("--epochs", type=int, default=17)
+    ap.add_argument("--pairs", type=int, default=2400)
+    ap.add_argument("--epochs", type=int, default=14)
     ap.add_argument("--seed", type=int, default=20261124)
     ap.add_argument("--procs", type=int, default=2)
     ap.add_argument("--threads", type=int, default=2)
@@ -208,7 +213,7 @@ def main():
         x, y, vx, vy = z["x"], z["y"], z["vx"], z["vy"]
     else:
         x, y = dataset(a.seed % 100000, a.pairs, a.procs)
-        vx, vy = dataset(a.seed % 100000 + 1, max(400, a.pairs // 10), a.procs)
+        vx, vy = dataset(a.seed % 100000 + 1, max(300, a.pairs // 10), a.procs)
         if a.cache:
             np.savez(a.cache, x=x, y=y, vx=vx, vy=vy)
     print("crops %d + %d in %.0f s, per class %s" % (len(x), len(vx), time.time() - t0, np.bincount(y, minlength=6)), flush=True)

@@ -30,6 +30,7 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Hash every installed file again."`
 	List    listCmd    `cmd:"" help:"Say what the catalogue holds and what is installed."`
 	Convert convertCmd `cmd:"" help:"Convert a .tflite file, or the .json of a TensorFlow.js graph model with its .bin beside it, to ONNX."`
+	Seal    sealCmd    `cmd:"" help:"Write the digests of a network's files into its manifest and check it."`
 }
 
 type selection struct {
@@ -137,14 +138,22 @@ func (c *convertCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	tmp := c.Out + ".tmp"
-	if err := os.WriteFile(tmp, out, 0o644); err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	if err := os.Rename(tmp, c.Out); err != nil {
-		return errors.Join(fmt.Errorf("write the result: %w", err), os.Remove(tmp))
+	if err := replace(c.Out, out); err != nil {
+		return err
 	}
 	fmt.Printf("%s: %d bytes\n", c.Out, len(out))
+	return nil
+}
+
+// replace writes a file so that its name never shows half of it.
+func replace(path string, data []byte) error {
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(fmt.Errorf("write the result: %w", err), os.Remove(tmp))
+	}
 	return nil
 }
 
