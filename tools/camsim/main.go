@@ -13,8 +13,10 @@ import (
 type cli struct {
 	Local string `help:"Folder of downloaded and prepared things." env:"JIEXUN_LOCAL" default:".local"`
 
-	Serve serveCmd `cmd:"" help:"Serve cameras over RTSP."`
-	List  listCmd  `cmd:"" help:"List the cameras of a running simulator."`
+	Serve   serveCmd   `cmd:"" help:"Serve cameras over RTSP."`
+	List    listCmd    `cmd:"" help:"List the cameras of a running simulator."`
+	Compose composeCmd `cmd:"" help:"Compose a scene with ground truth."`
+	Demo    demoCmd    `cmd:"" help:"Compose the four cameras of the demonstration."`
 }
 
 func main() {
