@@ -175,6 +175,10 @@ func run() int {
 		k.Bind(f)
 		err = k.Run()
 	}
+	if ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "models: interrupted; run the same command again to go on")
+		return 130
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "models:", err)
 		return 1

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ const pkg, version = "jiexun-test-weights", "1.2.3"
 // registry serves one package to the real npm client.
 type registry struct {
 	tarball []byte
+	mu      sync.Mutex
 	// sent is what goes over the wire; tests damage it.
 	sent []byte
 	// announced is the digest in the package's description.
@@ -65,7 +67,16 @@ func newRegistry(t *testing.T, files map[string][]byte) *registry {
 	return &registry{tarball: b.Bytes(), sent: b.Bytes(), announced: integrity(b.Bytes())}
 }
 
+// publish changes what the registry sends and announces from now on.
+func (r *registry) publish(sent []byte, announced string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent, r.announced = sent, announced
+}
+
 func (r *registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if strings.HasSuffix(q.URL.Path, ".tgz") {
 		r.downloads.Add(1)
 		_, _ = w.Write(r.sent)
@@ -187,12 +198,12 @@ func TestTamperedDownloadsAreRefused(t *testing.T) {
 	b := setUp(t)
 	other := newRegistry(t, map[string][]byte{"package/all.bin": []byte("something else")}).tarball
 	// The transfer differs from what the registry announces: npm refuses.
-	b.reg.sent = other
+	b.reg.publish(other, integrity(b.reg.tarball))
 	if err := b.Fetch(t.Context(), fetch.Selection{}); err == nil || !strings.Contains(err.Error(), "EINTEGRITY") {
 		t.Errorf("damaged transfer: %v", err)
 	}
 	// The registry announces the other package: the manifest refuses.
-	b.reg.announced = integrity(other)
+	b.reg.publish(other, integrity(other))
 	b.Env = append(b.Env, "npm_config_cache="+t.TempDir())
 	err := b.Fetch(t.Context(), fetch.Selection{})
 	if !errors.Is(err, fetch.ErrDigest) || !strings.Contains(err.Error(), pkg) || !strings.Contains(err.Error(), "registry") {
@@ -201,7 +212,7 @@ func TestTamperedDownloadsAreRefused(t *testing.T) {
 	if _, err := os.Stat(b.path("models/one")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("something was installed: %v", err)
 	}
-	b.reg.sent, b.reg.announced = b.reg.tarball, integrity(b.reg.tarball)
+	b.reg.publish(b.reg.tarball, integrity(b.reg.tarball))
 	b.Env = append(b.Env, "npm_config_cache="+t.TempDir())
 	if err := b.Fetch(t.Context(), fetch.Selection{}); err != nil {
 		t.Errorf("after the registry was repaired: %v", err)
