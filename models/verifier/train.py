@@ -17,8 +17,10 @@ import time
 
 import numpy as np
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import compose as C
+import manifest
 
 NAMES = ["thing", "removed", "person", "vehicle", "light", "nothing"]
 S = 64
@@ -248,6 +250,7 @@ def main():
                    "validationCrops": int(len(vx)), "accuracy": round(float(mean), 4), "perClassAccuracy": dict(zip(NAMES, [round(float(v), 3) for v in acc])),
                    "confusion": conf.tolist(), "parameters": sum(p.numel() for p in net.parameters())}, f, indent=2)
         f.write("\n")
+    manifest.write(a.out)
 
 
 def export(net, out):

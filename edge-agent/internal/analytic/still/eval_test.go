@@ -147,10 +147,9 @@ func TestEvalClips(t *testing.T) {
 	} {
 		for _, fps := range []string{"1", "2", "5"} {
 			t.Run(fmt.Sprintf("%s@%s/%d", tc.name, fps, len(tc.zone)), func(t *testing.T) {
-				e, err := still.New(still.Options{
-					Regions:  []still.Region{{ID: "z", Polygon: tc.zone, Dwell: 8 * time.Second, EndDelay: 5 * time.Second}},
-					Verifier: evalVerifier(t), Detector: evalDetector(t),
-				})
+				o := still.Options{Regions: []still.Region{{ID: "z", Polygon: tc.zone, Dwell: 8 * time.Second, EndDelay: 5 * time.Second}}}
+				o.Verifier, o.Detector = networks(t)
+				e, err := still.New(o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -177,7 +176,3 @@ func TestEvalClips(t *testing.T) {
 		}
 	}
 }
-
-// evalVerifier and evalDetector are nil where no network is loaded.
-func evalVerifier(*testing.T) analytic.Verifier { return nil }
-func evalDetector(*testing.T) analytic.Detector { return nil }

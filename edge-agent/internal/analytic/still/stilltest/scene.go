@@ -48,6 +48,25 @@ type Scene struct {
 	Shift func(sec float64) (dx, dy int)
 	// Frozen repeats the picture of that second from it on, when above 0.
 	Frozen float64
+
+	ground []float64 // the empty scene with a margin, drawn once
+}
+
+const margin = 24 // pixels that the view may move
+
+// empty gives the ground's luma at a point of the world.
+func (s *Scene) empty(x, y int) float64 {
+	w := s.W + 2*margin
+	if s.ground == nil {
+		s.ground = make([]float64, w*(s.H+2*margin))
+		for i := range s.ground {
+			s.ground[i] = ground(s.Seed, i%w-margin, i/w-margin)
+		}
+	}
+	if x < -margin || y < -margin || x >= s.W+margin || y >= s.H+margin {
+		return ground(s.Seed, x, y)
+	}
+	return s.ground[(y+margin)*w+x+margin]
 }
 
 // hash is a small integer mixer; it makes texture and noise repeatable.
@@ -96,8 +115,9 @@ func (s *Scene) At(sec float64) *picture.YUV {
 			for i := range s.Shadows {
 				l *= s.Shadows[i].at(sec, wx, wy)
 			}
-			n := float64(hash(tick, uint32(x), uint32(y))%2048)/2048 + float64(hash(tick+7, uint32(x), uint32(y))%2048)/2048 - 1
-			p.Y[y*p.YStride+x] = byte(min(max(l*g+n*2.45*s.Noise, 0), 255))
+			bits := hash(tick, uint32(x), uint32(y))
+			n := float64(bits&1023+bits>>10&1023+bits>>20&1023)/1535 - 1
+			p.Y[y*p.YStride+x] = byte(min(max(l*g+n*3*s.Noise, 0), 255))
 			if x%2 == 0 && y%2 == 0 {
 				c := y/2*p.CStride + x/2
 				p.U[c], p.V[c] = byte(min(max(128+(u-128)*g, 0), 255)), byte(min(max(128+(v-128)*g, 0), 255))
@@ -109,7 +129,7 @@ func (s *Scene) At(sec float64) *picture.YUV {
 
 // surface is what is seen at a point of the world: the nearest thing there.
 func (s *Scene) surface(sec float64, x, y int) (l, u, v float64) {
-	l, u, v = ground(s.Seed, x, y), 126, 130
+	l, u, v = s.empty(x, y), 126, 130
 	for i := range s.Items {
 		it := &s.Items[i]
 		if sec >= it.From && sec < it.To && x >= it.X && x < it.X+it.W && y >= it.Y && y < it.Y+it.H {
