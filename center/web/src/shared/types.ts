@@ -402,7 +402,13 @@ export interface Order {
   lat: number
   regionCode: string
   streetName?: string
+  cameraId?: string
   cameraName?: string
+  handledAt?: string
+  closedAt?: string
+  suggestedSquadOrgId?: string
+  suggestedSquadName?: string
+  suggestReason?: string
   squadOrgId?: string
   squadName?: string
   officerId?: string
@@ -422,6 +428,7 @@ export interface TimelineItem {
   id: string
   at: string
   act: string
+  label?: string
   actor?: { id: string; name: string; orgName?: string }
   text?: string
   photos?: string[] | null
@@ -434,7 +441,7 @@ export interface OrderDetail extends Order {
   allowed: OrderAct[] | null
   before?: { sm3: string; takenAt?: string }
   after?: string[] | null
-  handling?: { result: OrderResult; note?: string; photos?: string[] | null }
+  handling?: { result: OrderResult; note?: string; photos?: string[] | null; at?: string }
   rule?: { name: string; version: string | number; source?: string; verified?: boolean; limitHours: number }
 }
 
@@ -444,7 +451,9 @@ export interface OrderCounts {
   onSite: number
   handled: number
   returned: number
+  closed?: number
   closedToday: number
+  todo?: number
   overdue: number
   near: number
 }
@@ -530,17 +539,19 @@ export interface AccountRow {
   orgName: string
   roles: Role[] | string[]
   state?: string
-  locked?: boolean
   lockedUntil?: string
-  lastLoginAt?: string
-  failedCount?: number
+  failures?: number
   mustChangePassword?: boolean
+  rev?: number
 }
 
 export interface RoleRow {
   code: string
   name: string
-  description?: string
   permissions: string[]
-  people?: number
+}
+
+export interface RoleMatrix {
+  roles: RoleRow[]
+  permissions: Role[]
 }

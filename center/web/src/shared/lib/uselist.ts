@@ -28,6 +28,16 @@ export interface UseList<T> {
   clear: () => void
 }
 
+// The address holds days of Shanghai; the center wants moments, the end
+// exclusive.
+function bounds(f: Record<string, string>): Record<string, string> {
+  const out = { ...f }
+  const day = /^\d{4}-\d{2}-\d{2}$/
+  if (f.from && day.test(f.from)) out.from = `${f.from}T00:00:00+08:00`
+  if (f.to && day.test(f.to)) out.to = new Date(Date.parse(`${f.to}T00:00:00+08:00`) + 86400000).toISOString()
+  return out
+}
+
 export function useList<T>(path: string, spec: ListSpec, extra: () => Query = () => ({})): UseList<T> {
   const route = useRoute()
   const router = useRouter()
@@ -44,7 +54,7 @@ export function useList<T>(path: string, spec: ListSpec, extra: () => Query = ()
 
   const query = computed<Query>(() => ({
     ...extra(),
-    ...state.value.filters,
+    ...bounds(state.value.filters),
     q: state.value.q,
     sort: state.value.sort,
     page: state.value.page,

@@ -126,3 +126,20 @@ export const actName: Record<string, string> = {
   fedBack: '反馈市局',
   detected: '识别',
 }
+
+export const roleName: Record<string, string> = {
+  bureau_operator: '市局研判员',
+  district_dispatcher: '区局派单员',
+  squad_leader: '中队长',
+  officer: '队员',
+  legal_reviewer: '法制审核员',
+  it: '区局运维',
+  sys_admin: '系统管理员',
+  sec_admin: '安全管理员',
+  audit_admin: '审计管理员',
+}
+
+/** Names of roles that come as codes or as code and name. */
+export function roleNames(roles: (string | { code: string; name: string })[] | null | undefined): string {
+  return (roles ?? []).map((r) => (typeof r === 'string' ? (roleName[r] ?? r) : r.name)).join('、')
+}
