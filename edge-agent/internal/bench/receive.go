@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,6 @@ import (
 // ledger gathers the CPU time of the serving side, which shares our process,
 // so that it can be taken off.
 type ledger struct {
-	writes atomic.Int64 // nanoseconds
 	player atomic.Int64 // thread id
 }
 
@@ -30,29 +28,13 @@ func (l *ledger) around(loop func()) {
 	loop()
 }
 
-// spent is what the serving side used so far.
+// spent is what the serving side used so far; on a loopback that includes
+// the kernel's way to the receiver.
 func (l *ledger) spent() time.Duration {
 	// The kernel's clock of one thread of this process; see
 	// clock_getres(2) on dynamic clocks.
 	clock := int32(^l.player.Load()<<3 | 6)
-	return time.Duration(l.writes.Load()) + cpuClock(clock)
-}
-
-// meteredConn measures what its writes cost, which on a loopback includes
-// the kernel's way to the receiver.
-type meteredConn struct {
-	net.Conn
-	l *ledger
-}
-
-// Write implements net.Conn.
-func (c meteredConn) Write(p []byte) (int, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	began := threadCPU()
-	n, err := c.Conn.Write(p)
-	c.l.writes.Add(int64(threadCPU() - began))
-	return n, err
+	return cpuClock(clock)
 }
 
 // receive measures the RTSP receiving of one camera: several pull the stream
@@ -68,7 +50,7 @@ func receive(ctx context.Context, o Options, all []*source.AccessUnit, fps float
 		m.Units = append(m.Units, u.WithParams())
 	}
 	var l ledger
-	srv := rtsptest.New(rtsptest.Options{Media: m, Around: l.around, WrapConn: func(c net.Conn) net.Conn { return meteredConn{c, &l} }})
+	srv := rtsptest.New(rtsptest.Options{Media: m, Direct: true, Around: l.around})
 	if err := srv.Start(); err != nil {
 		return 0, err
 	}

@@ -27,11 +27,13 @@ type Meter struct {
 	lastKey time.Duration // PTS of the session's last key unit
 	hasKey  bool
 	gop     time.Duration
+	fps     float64         // of the session before
 	gops    []time.Duration // the last few, for irregularity
 }
 
 // Begin starts a session: what is bound to its time line is forgotten.
 func (m *Meter) Begin(now time.Time) {
+	m.fps = m.FPS() // shown until the new session has its own
 	m.SessionStart, m.SessionKey = now, time.Time{}
 	m.ptsN, m.hasKey = 0, false
 	m.buckets, m.firstAt, m.bucketAt = [meterWindow + 1]uint64{}, 0, 0
@@ -110,14 +112,14 @@ func (m *Meter) Irregular() bool {
 func (m *Meter) FPS() float64 {
 	n := min(m.ptsN, meterUnits)
 	if n < 3 {
-		return 0
+		return m.fps
 	}
 	lo, hi := m.pts[0], m.pts[0]
 	for _, p := range m.pts[:n] {
 		lo, hi = min(lo, p), max(hi, p)
 	}
 	if hi <= lo {
-		return 0
+		return m.fps
 	}
 	return float64(n-1) / (hi - lo).Seconds()
 }

@@ -16,7 +16,8 @@ type Relay struct {
 	wg   sync.WaitGroup
 
 	mu           sync.Mutex
-	wake         *sync.Cond
+	wakeKey      *sync.Cond // each waits for its own, so that a unit that
+	wakeUnit     *sync.Cond // one does not take costs no wake-up
 	closed       bool
 	key          *AccessUnit
 	queue        []*AccessUnit
@@ -29,7 +30,7 @@ type Relay struct {
 // NewRelay starts the consumers' goroutines; Close ends them.
 func NewRelay(s Sink) *Relay {
 	r := &Relay{sink: s}
-	r.wake = sync.NewCond(&r.mu)
+	r.wakeKey, r.wakeUnit = sync.NewCond(&r.mu), sync.NewCond(&r.mu)
 	if s.Key != nil {
 		r.wg.Go(func() { r.run(r.takeKey, s.Key) })
 	}
@@ -51,11 +52,11 @@ func (r *Relay) Offer(u *AccessUnit) {
 			r.droppedKeys++
 		}
 		r.key = u
+		r.wakeKey.Signal()
 	}
 	if r.sink.Unit != nil {
 		r.offerUnit(u)
 	}
-	r.wake.Broadcast()
 }
 
 func (r *Relay) offerUnit(u *AccessUnit) {
@@ -70,6 +71,7 @@ func (r *Relay) offerUnit(u *AccessUnit) {
 	}
 	r.skipToKey = false
 	r.queue = append(r.queue, u)
+	r.wakeUnit.Signal()
 }
 
 // Dropped tells what consumers did not take, and how many of their panics
@@ -86,7 +88,8 @@ func (r *Relay) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	r.wake.Broadcast()
+	r.wakeKey.Broadcast()
+	r.wakeUnit.Broadcast()
 	r.wg.Wait()
 }
 
@@ -116,7 +119,7 @@ func (r *Relay) takeKey() *AccessUnit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.key == nil && !r.closed {
-		r.wake.Wait()
+		r.wakeKey.Wait()
 	}
 	if r.closed {
 		return nil
@@ -130,7 +133,7 @@ func (r *Relay) takeUnit() *AccessUnit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.queue) == 0 && !r.closed {
-		r.wake.Wait()
+		r.wakeUnit.Wait()
 	}
 	if r.closed {
 		return nil

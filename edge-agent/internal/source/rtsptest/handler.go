@@ -1,6 +1,7 @@
 package rtsptest
 
 import (
+	"net"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
@@ -34,6 +35,7 @@ func (s *Server) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.players++
+	s.direct[ctx.Session] = reader{ctx.Conn.NetConn(), time.Now().Add(directLead)}
 	ctx.Session.SetUserData("player")
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
@@ -46,6 +48,40 @@ func (s *Server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.players = max(0, s.players-1)
+	delete(s.direct, ctx.Session)
+}
+
+// directLead lets the answer to PLAY go out before the first packet.
+const directLead = 200 * time.Millisecond
+
+// reader is a TCP reader that gets packets directly.
+type reader struct {
+	conn net.Conn
+	from time.Time
+}
+
+// writeDirect sends one packet as an interleaved frame on channel 0.
+func (s *Server) writeDirect(p *rtp.Packet) {
+	raw, err := p.Marshal()
+	if err != nil {
+		return // the packetiser makes packets that marshal
+	}
+	frame := append([]byte{'$', 0, byte(len(raw) >> 8), byte(len(raw))}, raw...)
+	now := time.Now()
+	s.mu.Lock()
+	var to []net.Conn
+	for _, r := range s.direct {
+		if now.After(r.from) {
+			to = append(to, r.conn)
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range to {
+		// A reader that went away is taken off by the library.
+		if c.SetWriteDeadline(now.Add(5*time.Second)) == nil {
+			_, _ = c.Write(frame)
+		}
+	}
 }
 
 // OnAnnounce implements gortsplib's handler.

@@ -37,8 +37,9 @@ type Options struct {
 	// ahead by Skew.
 	Report bool
 	Skew   time.Duration
-	// WrapConn is put around each accepted connection when set.
-	WrapConn func(net.Conn) net.Conn
+	// Direct writes packets from the player's own goroutine to TCP readers,
+	// one write each, past the library's queues; see Around.
+	Direct bool
 	// Around runs the player's loop when set, so that its cost can be told
 	// apart.
 	Around func(loop func())
@@ -67,6 +68,7 @@ type Server struct {
 	encode  func([][]byte) ([]*rtp.Packet, error)
 	fault   Fault
 	players int
+	direct  map[*gortsplib.ServerSession]reader
 	taken   []Taken
 	stop    chan struct{}
 	done    sync.WaitGroup
@@ -85,7 +87,7 @@ func New(o Options) *Server {
 	if o.Around == nil {
 		o.Around = func(loop func()) { loop() }
 	}
-	return &Server{o: o}
+	return &Server{o: o, direct: make(map[*gortsplib.ServerSession]reader)}
 }
 
 // Addr is host and port, kept over Stop and Start.
@@ -179,24 +181,7 @@ func (s *Server) listen(network, address string) (net.Listener, error) {
 		return nil, err
 	}
 	s.addr = ln.Addr().String()
-	if s.o.WrapConn != nil {
-		ln = wrapListener{ln, s.o.WrapConn}
-	}
 	return ln, nil
-}
-
-type wrapListener struct {
-	net.Listener
-	wrap func(net.Conn) net.Conn
-}
-
-// Accept implements net.Listener.
-func (l wrapListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.wrap(c), nil
 }
 
 // freePair finds an even port that is free together with the next one.
@@ -322,7 +307,9 @@ func (s *Server) play(stop chan struct{}) {
 			if f.CorruptEvery > 0 && count%f.CorruptEvery == 0 {
 				p.Payload = damage(p.Payload, count)
 			}
-			if stream.WritePacketRTP(s.video, p) != nil {
+			if s.o.Direct {
+				s.writeDirect(p)
+			} else if stream.WritePacketRTP(s.video, p) != nil {
 				return // closed meanwhile
 			}
 		}
