@@ -33,6 +33,23 @@ type ConfigPublisher interface {
 	Publish(edge string, c edgev1.Config) error
 }
 
+// Registry knows the boxes: fleet implements it.
+type Registry interface {
+	// Enrol spends a one-time token and binds the box to the instance and to
+	// the certificate that sign makes.
+	Enrol(ctx context.Context, r edgev1.EnrolRequest, sign func(edge string) (chain, serial string, err error)) (Identity, error)
+	// Admit tells whether a box may connect: its certificate's serial is the
+	// current one, it is not revoked, and, unless instance is empty, it is
+	// the machine that enrolled. A second machine is noted as a duplicate.
+	// An error of code Forbidden says why not.
+	Admit(ctx context.Context, edge, serial, instance string) error
+}
+
+// Identity is what a box is told when it enrols.
+type Identity struct {
+	Edge, Name, Chain string
+}
+
 // Topics of the outbox events that the hub publishes.
 const (
 	TopicStatus  = "edge.status"  // StatusEvent
@@ -44,6 +61,12 @@ type StatusEvent struct {
 	Edge       string        `json:"edge"`
 	Status     edgev1.Status `json:"status"`
 	ReceivedAt clock.Stamp   `json:"receivedAt"`
+	// ClockOffsetMS is the box's clock minus the center's, the way of the
+	// message included.
+	ClockOffsetMS int64 `json:"clockOffsetMs"`
+	// Missing is how many messages of the current numbering were skipped
+	// without an explanation.
+	Missing int64 `json:"missing"`
 }
 
 // OfflineEvent says that a box is not heard any more; its cameras' states are
