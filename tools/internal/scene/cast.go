@@ -40,7 +40,7 @@ type Cut struct {
 	Y, U, V, A []byte
 }
 
-const castVersion = "cast-4"
+const castVersion = "cast-6"
 
 // LoadCast reads the cast from the cache folder, making it when it is not
 // there, which takes some seconds.
@@ -91,7 +91,7 @@ func makeCast(ctx context.Context, ffmpeg, clip string) (*Cast, error) {
 		return nil, err
 	}
 	for _, t := range tracks {
-		if a, ok := t.actor(); ok {
+		if a, ok := t.clean().actor(); ok {
 			if a.Speed == 0 {
 				c.Standers = append(c.Standers, a)
 			} else {
@@ -226,6 +226,40 @@ func overlap(a, b blob) float64 {
 	}
 	i := float64(w * h)
 	return i / (float64(a.w()*a.h()+b.w()*b.h()) - i)
+}
+
+// soiled tells whether orange of the traffic cones or green of the lawn
+// stuck to the cut-out.
+func (c *Cut) soiled() bool {
+	orange, green, all := 0, 0, 0
+	for i, a := range c.A {
+		if a < 60 {
+			continue
+		}
+		all++
+		if c.U[i] < 100 && c.V[i] > 145 {
+			orange++
+		}
+		if c.U[i] < 117 && c.V[i] < 123 {
+			green++
+		}
+	}
+	return orange > 5 || green*12 > all
+}
+
+// clean keeps the longest run of pictures without foreign pixels.
+func (t *track) clean() *track {
+	best, from := &track{}, 0
+	for i := 0; i <= len(t.cuts); i++ {
+		if i < len(t.cuts) && !t.cuts[i].soiled() {
+			continue
+		}
+		if i-from > len(best.cuts) {
+			best = &track{cuts: t.cuts[from:i], boxes: t.boxes[from:i]}
+		}
+		from = i + 1
+	}
+	return best
 }
 
 // cut copies one blob out of the picture at full size.

@@ -15,7 +15,7 @@ import (
 )
 
 // Renderer changes whenever the same spec gives other pictures.
-const Renderer = "street-1"
+const Renderer = "street-2"
 
 // Spec says what to compose.
 type Spec struct {

@@ -231,6 +231,10 @@ func (s *script) distract(kind string, from, to float64, box edgev1.Box) {
 
 // vehicle comes, stands and leaves.
 func (s *script) vehicle(kind string, from, to float64) {
+	photo := kind == "photovan"
+	if photo {
+		kind = "van"
+	}
 	m := makeVehicle(kind, s.rng)
 	away := s.kerbDepth() + .9 + s.between(.2, 1.4)
 	if kind == "ebike" || kind == "bicycle" {
@@ -244,10 +248,17 @@ func (s *script) vehicle(kind string, from, to float64) {
 	if s.st.v.mirror {
 		start, end = hi, lo
 	}
-	r := &rideAct{s: s.st, p: s.st.render(m, at, away, 1), at: at, away: away, start: start, end: end,
+	p := placed{}
+	if photo {
+		// The van in the clip looks to the right.
+		p = s.st.photoVan(s.cast, at, away, s.st.v.mirror != (end < start))
+	} else {
+		p = s.st.render(m, at, away, 1)
+	}
+	r := &rideAct{s: s.st, p: p, at: at, away: away, start: start, end: end,
 		t0: from - 2*math.Abs(at-start)/4.5, t1: from, t2: to, t3: to + 2*math.Abs(end-at)/4.5}
 	s.acts = append(s.acts, r)
-	s.distract(kind, from, to, s.box(at, away, r.p.box))
+	s.distract(kind, from, to, s.box(at, away, p.box))
 }
 
 // bystander walks in, stands and walks on.

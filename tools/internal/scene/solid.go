@@ -159,13 +159,13 @@ func (s *street) drawFaces(r *raster, m *model, at func(vec3) vec3, origin vec2,
 
 // castShadow makes the soft contact shadow of an overcast day.
 func (s *street) castShadow(out *placed, m *model, along, away, size float64, foot vec2) {
-	rx, rz := m.rx*size+.12, m.rz*size+.12
+	rx, rz := m.rx*size*.94+.06, m.rz*size*.94+.08
 	l, b := s.v.project(s.at(along-rx, away, 0)), s.v.project(s.at(along, away+rz, 0))
 	w, h := math.Abs(foot.x-l.x), math.Abs(foot.y-b.y)
-	sigma := math.Max(1, h*.28)
+	sigma := math.Max(1, h*.24)
 	pw, ph := int(w+3*sigma)+2, int(h+3*sigma)+2
 	r := newRaster(2*pw, 2*ph)
-	r.fillEllipse(vec2{float64(pw), float64(ph)}, w, h, func(_, _ float64) (colour, float32) { return rgb(0x14130F), .55 })
+	r.fillEllipse(vec2{float64(pw), float64(ph)}, w, h, func(_, _ float64) (colour, float32) { return rgb(0x14130F), .5 })
 	r.blur(sigma)
 	out.shadow = newSprite(r)
 	out.sx, out.sy = -pw, -ph
