@@ -62,7 +62,7 @@ func startAgent(ctx context.Context, o options, conf string) (*agent, error) {
 func (a *agent) stop() {
 	_ = a.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-a.done:
+	case <-a.done: // it was told to end; how it did is not the question
 	case <-time.After(10 * time.Second):
 		_ = a.cmd.Process.Kill()
 	}

@@ -38,11 +38,11 @@ func (s *stack) spawn(name, path string, args ...string) error {
 	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
 	s.procs = append(s.procs, p)
 	go func() {
-		err := cmd.Wait()
+		_ = cmd.Wait() // the state says how it ended
 		log.Close()
 		close(p.done)
 		if !s.stopping.Load() {
-			s.exited <- fmt.Errorf("%s ended by itself (%v); its last words:\n%s", name, err, tail(log.Name()))
+			s.exited <- fmt.Errorf("%s ended by itself (%s); its last words:\n%s", name, cmd.ProcessState, tail(log.Name()))
 		}
 	}()
 	return nil

@@ -148,20 +148,20 @@ func (l *Link) chunk(ctx context.Context, client *http.Client, url string, f io.
 		return 0, fmt.Errorf("send evidence: %w", err)
 	}
 	defer resp.Body.Close()
-	switch {
-	case resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated:
+	switch resp.StatusCode {
+	case http.StatusNoContent, http.StatusOK, http.StatusCreated:
 		next, err := strconv.ParseInt(resp.Header.Get("Upload-Offset"), 10, 64)
 		if err != nil || next <= offset || next > u.Size {
 			return 0, fmt.Errorf("center answered with a bad Upload-Offset %q", resp.Header.Get("Upload-Offset"))
 		}
 		return next, nil
-	case resp.StatusCode == http.StatusConflict:
+	case http.StatusConflict:
 		n, done, err := l.offset(ctx, client, url)
 		if done {
 			n = u.Size
 		}
 		return n, err
-	case resp.StatusCode == http.StatusUnprocessableEntity || resp.StatusCode == http.StatusRequestEntityTooLarge:
+	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
 		return 0, fmt.Errorf("%w: %s", errRefused, message(resp))
 	}
 	return 0, fmt.Errorf("send evidence: %s", message(resp))

@@ -127,7 +127,7 @@ func (b *Box) Commit(ctx context.Context, c Change) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("begin outbox transaction: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // no-op after commit
+	defer tx.Rollback()
 	seq := b.lastSeq
 	for i := range c.Events {
 		seq++

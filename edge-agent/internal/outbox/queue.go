@@ -50,7 +50,7 @@ func (b *Box) Ack(ctx context.Context, a edgev1.Ack) error {
 	if err != nil {
 		return fmt.Errorf("begin ack: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // no-op after commit
+	defer tx.Rollback()
 	for _, r := range a.Accepted {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM msg WHERE seq BETWEEN ? AND ?`, r.From, r.To); err != nil {
 			return fmt.Errorf("remove acknowledged messages: %w", err)
