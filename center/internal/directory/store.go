@@ -1,0 +1,229 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"jiexun/center/internal/access"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/errs"
+)
+
+type cameraRow struct {
+	bun.BaseModel `bun:"table:dir_cameras,alias:c"`
+
+	ID               string `bun:",pk"`
+	Code             string
+	Name             string
+	Address          string
+	RegionCode       string
+	RegionName       string
+	StreetName       string
+	Lng, Lat         float64
+	BoxID            string
+	URL              string `bun:"url"`
+	SubURL           string `bun:"sub_url"`
+	Username         string
+	Password         string
+	Transport        string
+	IntervalMS       int64 `bun:"interval_ms"`
+	SquadOrgID       string
+	ReferenceSM3     string `bun:"reference_sm3"`
+	LegalStatus      string
+	LegalPublishedAt *clock.Stamp
+	LegalValidToAt   *clock.Stamp
+	LegalNote        string
+	SnapshotSM3      string `bun:"snapshot_sm3"`
+	SnapshotWidth    int
+	SnapshotHeight   int
+	SnapshotAt       *clock.Stamp
+	Search           string
+	CreatedAt        clock.Stamp
+	UpdatedAt        clock.Stamp
+	DeletedAt        *clock.Stamp
+	ZonesRev         int64
+	Rev              int64
+}
+
+func (r *cameraRow) camera() Camera {
+	return Camera{
+		ID: r.ID, Code: r.Code, Name: r.Name, Address: r.Address, RegionCode: r.RegionCode, RegionName: r.RegionName,
+		StreetName: r.StreetName, Lng: r.Lng, Lat: r.Lat, BoxID: r.BoxID, URL: r.URL, SubURL: r.SubURL, Username: r.Username,
+		Password: r.Password, Transport: r.Transport, IntervalMS: r.IntervalMS, SquadOrgID: r.SquadOrgID, ReferenceSM3: r.ReferenceSM3,
+		Tags: []string{}, Legal: Legal{r.LegalStatus, r.LegalPublishedAt, r.LegalValidToAt, r.LegalNote},
+		Snapshot:  Snapshot{r.SnapshotSM3, r.SnapshotWidth, r.SnapshotHeight, r.SnapshotAt},
+		DeletedAt: r.DeletedAt, ZonesRev: r.ZonesRev, Rev: r.Rev,
+	}
+}
+
+func rowOf(c Camera) *cameraRow {
+	return &cameraRow{
+		ID: c.ID, Code: c.Code, Name: c.Name, Address: c.Address, RegionCode: c.RegionCode, RegionName: c.RegionName,
+		StreetName: c.StreetName, Lng: c.Lng, Lat: c.Lat, BoxID: c.BoxID, URL: c.URL, SubURL: c.SubURL, Username: c.Username,
+		Password: c.Password, Transport: c.Transport, IntervalMS: c.IntervalMS, SquadOrgID: c.SquadOrgID, ReferenceSM3: c.ReferenceSM3,
+		LegalStatus: c.Legal.Status, LegalPublishedAt: c.Legal.PublishedAt, LegalValidToAt: c.Legal.ValidTo, LegalNote: c.Legal.Note,
+		SnapshotSM3: c.Snapshot.SM3, SnapshotWidth: c.Snapshot.Width, SnapshotHeight: c.Snapshot.Height, SnapshotAt: c.Snapshot.At,
+		Search: c.Code + " " + c.Name + " " + c.Address + " " + c.RegionName + " " + c.StreetName, DeletedAt: c.DeletedAt, ZonesRev: c.ZonesRev, Rev: c.Rev,
+	}
+}
+
+type tagRow struct {
+	bun.BaseModel `bun:"table:dir_tags,alias:t"`
+
+	CameraID string `bun:",pk"`
+	Tag      string `bun:",pk"`
+}
+
+// get loads one camera of the scope; deleted ones only when asked for.
+func get(ctx context.Context, idb bun.IDB, who access.Actor, id string, deleted bool) (Camera, error) {
+	var r cameraRow
+	q := idb.NewSelect().Model(&r).Where("c.id = ?", id)
+	if !deleted {
+		q = q.Where("c.deleted_at IS NULL")
+	}
+	err := who.Scope.Filter(q, "c.region_code").Scan(ctx)
+	if db.NoRows(err) {
+		return Camera{}, errs.NotFound("点位")
+	}
+	if err != nil {
+		return Camera{}, fmt.Errorf("load camera %s: %w", id, err)
+	}
+	c := r.camera()
+	list := []*Camera{&c}
+	return c, fillTags(ctx, idb, list)
+}
+
+// fillTags adds the tags of cameras.
+func fillTags(ctx context.Context, idb bun.IDB, list []*Camera) error {
+	if len(list) == 0 {
+		return nil
+	}
+	ids := make([]string, len(list))
+	byID := map[string]*Camera{}
+	for i, c := range list {
+		ids[i] = c.ID
+		byID[c.ID] = c
+	}
+	rows := []tagRow{}
+	if err := idb.NewSelect().Model(&rows).Where("t.camera_id IN (?)", bun.List(ids)).Order("t.tag").Scan(ctx); err != nil {
+		return fmt.Errorf("load tags: %w", err)
+	}
+	for _, r := range rows {
+		c := byID[r.CameraID]
+		c.Tags = append(c.Tags, r.Tag)
+	}
+	return nil
+}
+
+func saveTags(ctx context.Context, tx db.Tx, id string, tags []string) error {
+	if _, err := tx.NewDelete().Model((*tagRow)(nil)).Where("camera_id = ?", id).Exec(ctx); err != nil {
+		return fmt.Errorf("save tags: %w", err)
+	}
+	rows := []tagRow{}
+	for _, t := range tags {
+		rows = append(rows, tagRow{CameraID: id, Tag: t})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+		return fmt.Errorf("save tags: %w", err)
+	}
+	return nil
+}
+
+// codeTaken is the conflict of two cameras with one code.
+func codeTaken(err error, code string) error {
+	if db.Duplicate(err) {
+		return errs.Invalidf("code", "点位编号 %s 已被另一个点位使用", code)
+	}
+	return fmt.Errorf("save camera %s: %w", code, err)
+}
+
+func insertCamera(ctx context.Context, tx db.Tx, c Camera) error {
+	r := rowOf(c)
+	r.CreatedAt, r.UpdatedAt = clock.At(tx.Now()), clock.At(tx.Now())
+	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
+		return codeTaken(err, c.Code)
+	}
+	h := &stateRow{CameraID: c.ID, State: Unknown, SinceAt: clock.At(tx.Now())}
+	if _, err := tx.NewInsert().Model(h).Exec(ctx); err != nil {
+		return fmt.Errorf("save the state of camera %s: %w", c.Code, err)
+	}
+	return saveTags(ctx, tx, c.ID, c.Tags)
+}
+
+func updateCamera(ctx context.Context, tx db.Tx, c Camera) (Camera, error) {
+	r := rowOf(c)
+	r.Rev++
+	r.UpdatedAt = clock.At(tx.Now())
+	res, err := tx.NewUpdate().Model(r).
+		ExcludeColumn("created_at", "zones_rev", "snapshot_sm3", "snapshot_width", "snapshot_height", "snapshot_at").
+		Where("c.id = ? AND c.rev = ?", c.ID, c.Rev).Exec(ctx)
+	if err != nil {
+		return c, codeTaken(err, c.Code)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return c, fmt.Errorf("save camera %s: %w", c.Code, err)
+	}
+	if n == 0 {
+		return c, errs.Conflict("点位“" + c.Name + "”已被他人修改，请刷新后再改")
+	}
+	c.Rev++
+	return c, saveTags(ctx, tx, c.ID, c.Tags)
+}
+
+// setSnapshot notes the latest picture; it is no edit and changes no rev.
+func setSnapshot(ctx context.Context, tx db.Tx, id string, s Snapshot) error {
+	_, err := tx.NewUpdate().Model((*cameraRow)(nil)).Set("snapshot_sm3 = ?", s.SM3).Set("snapshot_width = ?", s.Width).
+		Set("snapshot_height = ?", s.Height).Set("snapshot_at = ?", s.At).Where("id = ?", id).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("note snapshot: %w", err)
+	}
+	return nil
+}
+
+// camerasByID loads cameras whoever asks, deleted ones too.
+func camerasByID(ctx context.Context, idb bun.IDB, ids []string) ([]Camera, error) {
+	rows := []cameraRow{}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	if err := idb.NewSelect().Model(&rows).Where("c.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("load cameras: %w", err)
+	}
+	out := make([]Camera, len(rows))
+	for i := range rows {
+		out[i] = rows[i].camera()
+	}
+	return out, nil
+}
+
+// camerasOfBox loads the cameras of a box in the order of their codes.
+func camerasOfBox(ctx context.Context, idb bun.IDB, box string) ([]Camera, error) {
+	rows := []cameraRow{}
+	if err := idb.NewSelect().Model(&rows).Where("c.box_id = ? AND c.deleted_at IS NULL", box).Order("c.code").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("load the cameras of box %s: %w", box, err)
+	}
+	out := make([]Camera, len(rows))
+	for i := range rows {
+		out[i] = rows[i].camera()
+	}
+	return out, nil
+}
+
+// seesBlob tells whether the picture is a snapshot or a reference of a camera
+// in the scope, or a sign picture of one of its zones.
+func seesBlob(ctx context.Context, idb bun.IDB, who access.Actor, sm3 string) (bool, error) {
+	q := idb.NewSelect().Model((*cameraRow)(nil)).
+		Where("(c.snapshot_sm3 = ? OR c.reference_sm3 = ? OR EXISTS (SELECT 1 FROM dir_zones z WHERE z.camera_id = c.id AND z.sign_reference_sm3 = ?))", sm3, sm3, sm3)
+	ok, err := who.Scope.Filter(q, "c.region_code").Exists(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for the picture's cameras: %w", err)
+	}
+	return ok, nil
+}
