@@ -71,6 +71,7 @@ type track struct {
 	SentScore   float64            `json:"sentScore"`
 	SentVerdict edgev1.SignVerdict `json:"sentVerdict,omitempty"`
 	SentText    string             `json:"sentText,omitempty"`
+	SentDetail  string             `json:"sentDetail,omitempty"`
 
 	ZoneName  string               `json:"zoneName,omitempty"`
 	ZoneHours string               `json:"zoneHours,omitempty"`
@@ -148,13 +149,13 @@ func (t *track) material(moveIoU float64) bool {
 	if t.Sign != nil && (t.Sign.Verdict != t.SentVerdict || t.Sign.Text != t.SentText) {
 		return true
 	}
-	return math.Abs(t.Score-t.SentScore) >= 0.25
+	return t.Detail != t.SentDetail || math.Abs(t.Score-t.SentScore) >= 0.25
 }
 
 // message makes the next message about the event; the revision grows.
 func (t *track) message(camera string, ph edgev1.Phase, at time.Time) edgev1.Event {
 	t.Rev++
-	t.Sent, t.SentBox, t.SentScore = edgev1.At(at), t.Box, t.Score
+	t.Sent, t.SentBox, t.SentScore, t.SentDetail = edgev1.At(at), t.Box, t.Score, t.Detail
 	label := string(t.Kind)
 	if t.Sign != nil {
 		t.SentVerdict, t.SentText = t.Sign.Verdict, t.Sign.Text

@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -69,6 +70,9 @@ func (a *Analytic) Restore(b []byte) error {
 				given := z.memory.Given
 				z.memory = o.Memory
 				if given.Crop != nil { // set since: the newer one counts
+					if o := z.memory.Given.Crop; o == nil || !bytes.Equal(o.Pix, given.Crop.Pix) {
+						z.memory.Pending, z.memory.Alias = a.cfg.Looks, ""
+					}
 					z.memory.Given = given
 				}
 			}
