@@ -10,6 +10,8 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph265"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 	"github.com/pion/rtp"
 
@@ -21,6 +23,9 @@ const (
 	pushDepth = 128
 	// pushPatience is how long a push waits for the next picture.
 	pushPatience = 15 * time.Second
+	// pushPayload is the largest RTP payload in bytes; larger ones make
+	// MediaMTX cut the packets anew.
+	pushPayload = 1400
 )
 
 // pusher is one target. offer is called with the source's lock held, the
@@ -154,19 +159,17 @@ func (s *Source) announce(ctx context.Context, u *base.URL, p *source.Params) (*
 func (o *outlet) prepare(p *source.Params) error {
 	var f format.Format
 	if p.Codec == source.H265 {
-		h := &format.H265{PayloadTyp: 96, VPS: p.VPS[0], SPS: p.SPS[0], PPS: p.PPS[0]}
-		e, err := h.CreateEncoder()
-		if err != nil {
+		e := &rtph265.Encoder{PayloadType: 96, PayloadMaxSize: pushPayload}
+		if err := e.Init(); err != nil {
 			return fmt.Errorf("make packetiser: %w", err)
 		}
-		f, o.encode = h, e.Encode
+		f, o.encode = &format.H265{PayloadTyp: 96, VPS: p.VPS[0], SPS: p.SPS[0], PPS: p.PPS[0]}, e.Encode
 	} else {
-		h := &format.H264{PayloadTyp: 96, SPS: p.SPS[0], PPS: p.PPS[0], PacketizationMode: 1}
-		e, err := h.CreateEncoder()
-		if err != nil {
+		e := &rtph264.Encoder{PayloadType: 96, PayloadMaxSize: pushPayload, PacketizationMode: 1}
+		if err := e.Init(); err != nil {
 			return fmt.Errorf("make packetiser: %w", err)
 		}
-		f, o.encode = h, e.Encode
+		f, o.encode = &format.H264{PayloadTyp: 96, SPS: p.SPS[0], PPS: p.PPS[0], PacketizationMode: 1}, e.Encode
 	}
 	o.media = &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{f}}
 	return nil

@@ -297,9 +297,9 @@ func TestLossAndCorruption(t *testing.T) {
 	s := start(t, Options{URL: srv.URL("cam"), Sink: g.sink()})
 	until(t, "online", func() bool { return s.Stats().State == edgev1.Online })
 	srv.SetFault(rtsptest.Fault{DropEvery: 3, CorruptEvery: 7})
-	until(t, "losses counted and damaged key pictures kept back", func() bool {
+	until(t, "losses and broken packets counted", func() bool {
 		st := s.Stats()
-		return st.Lost > 10 && st.Damaged > 0
+		return st.Lost > 10 && st.DecodeErrors > 0
 	})
 	g.mu.Lock()
 	for _, u := range g.keys {

@@ -75,7 +75,7 @@ func (s *Source) session(ctx context.Context) error {
 	if _, err := c.Play(nil); err != nil {
 		return explain(err, s.o)
 	}
-	s.o.Log.Info("stream started", "codec", in.asm.Params().Codec)
+	s.o.Log.Info("stream started", "codec", in.format.Codec())
 	return s.watch(ctx, c, in)
 }
 
