@@ -1,0 +1,145 @@
+package boxlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// CenterOptions say how a center is run for a measurement.
+type CenterOptions struct {
+	// Bin is the center's program, Data its folder.
+	Bin, Data string
+	// DB is the database's address; empty for SQLite inside Data.
+	DB string
+	// Env is added to the process's environment.
+	Env []string
+}
+
+// Center is a running center process on free loopback ports.
+type Center struct {
+	o                CenterOptions
+	HTTP, Edge, MQTT string // host:port
+	cmd              *exec.Cmd
+	done             chan error
+}
+
+// Command runs one of the program's commands to its end, with the options'
+// data folder and database, and gives what it printed.
+func (o CenterOptions) Command(ctx context.Context, args ...string) ([]byte, error) {
+	args = append(args, "--data", o.Data)
+	if o.DB != "" {
+		args = append(args, "--db", o.DB)
+	}
+	cmd := exec.CommandContext(ctx, o.Bin, args...)
+	cmd.Env = append(os.Environ(), o.Env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return out, fmt.Errorf("center %s: %w: %.2000s", args[0], err, out)
+	}
+	return out, nil
+}
+
+// StartCenter loads the demonstration accounts and starts the center; it
+// returns once the center answers.
+func StartCenter(ctx context.Context, o CenterOptions) (*Center, error) {
+	scenes := filepath.Join(o.Data, "scenes")
+	if err := os.MkdirAll(scenes, 0o755); err != nil {
+		return nil, fmt.Errorf("start center: %w", err)
+	}
+	if _, err := o.Command(ctx, "seed", "demo", "--rtsp", "rtsp://127.0.0.1:8654", "--scenes", scenes); err != nil {
+		return nil, err
+	}
+	c := &Center{o: o, done: make(chan error, 1)}
+	if err := freeAddrs(&c.HTTP, &c.Edge, &c.MQTT); err != nil {
+		return nil, err
+	}
+	args := []string{"serve", "--data", o.Data, "--http", c.HTTP, "--edge", c.Edge, "--mqtt", c.MQTT}
+	if o.DB != "" {
+		args = append(args, "--db", o.DB)
+	}
+	log, err := os.Create(filepath.Join(o.Data, "center.log"))
+	if err != nil {
+		return nil, fmt.Errorf("start center: %w", err)
+	}
+	defer log.Close()
+	c.cmd = exec.Command(o.Bin, args...)
+	c.cmd.Stdout, c.cmd.Stderr = log, log
+	c.cmd.Env = append(os.Environ(), o.Env...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start center: %w", err)
+	}
+	go func() { c.done <- c.cmd.Wait() }()
+	if err := c.ready(ctx, log.Name()); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+func (c *Center) ready(ctx context.Context, log string) error {
+	limit := time.Now().Add(60 * time.Second)
+	for time.Now().Before(limit) && ctx.Err() == nil {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL()+"/healthz", nil)
+		if err != nil {
+			return fmt.Errorf("start center: %w", err)
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case err := <-c.done:
+			c.done <- err
+			text, _ := os.ReadFile(log)
+			return fmt.Errorf("the center ended: %v: %.4000s", err, text)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return errors.Join(errors.New("the center did not answer"), ctx.Err())
+}
+
+// URL is the console's address.
+func (c *Center) URL() string { return "http://" + c.HTTP }
+
+// PID is the process's id.
+func (c *Center) PID() int { return c.cmd.Process.Pid }
+
+// Stop ends the center and waits for it.
+func (c *Center) Stop() error {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop center: %w", err)
+	}
+	select {
+	case err := <-c.done:
+		c.done <- err
+		return nil
+	case <-time.After(15 * time.Second):
+	}
+	if err := c.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill center: %w", err)
+	}
+	return errors.New("the center did not end within 15 s of SIGTERM")
+}
+
+// freeAddrs chooses free loopback ports.
+func freeAddrs(to ...*string) error {
+	for _, a := range to {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close()
+		*a = l.Addr().String()
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"jiexun/tools/internal/boxlink"
+)
+
+// measure runs the product and then the bare loop on one kind of database.
+func measure(ctx context.Context, o options, name string) (r result, err error) {
+	r.name = name
+	dir, err := os.MkdirTemp("", "loadgen-*")
+	if err != nil {
+		return r, fmt.Errorf("make data folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	product, plain, remove, err := databases(ctx, o, name, dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	if r.product, r.resent, r.tables, err = runProduct(ctx, o, product); err != nil {
+		return r, err
+	}
+	if _, err := plain.Command(ctx, "migrate"); err != nil {
+		return r, err
+	}
+	db, err := openDB(plain.address())
+	if err != nil {
+		return r, err
+	}
+	defer db.Close()
+	took, err := bareLoop(ctx, db, r.tables, o.Events)
+	if err != nil {
+		return r, err
+	}
+	r.plain = float64(o.Events) / took.Seconds()
+	return r, nil
+}
+
+// place is a center's folder and database.
+type place struct{ boxlink.CenterOptions }
+
+// address is the database's URL.
+func (p place) address() string {
+	if p.DB != "" {
+		return p.DB
+	}
+	return "sqlite:" + filepath.Join(p.Data, "jiexun.db")
+}
+
+// databases makes two empty places: one for the center, one for the loop.
+func databases(ctx context.Context, o options, name, dir string) (product, plain place, remove func() error, err error) {
+	remove = func() error { return nil }
+	for _, p := range []struct {
+		to  *place
+		sub string
+	}{{&product, "product"}, {&plain, "bare"}} {
+		p.to.CenterOptions = boxlink.CenterOptions{Bin: o.CenterBin, Data: filepath.Join(dir, p.sub)}
+		if err := os.MkdirAll(p.to.Data, 0o755); err != nil {
+			return product, plain, remove, fmt.Errorf("make data folder: %w", err)
+		}
+	}
+	if name == "sqlite" {
+		return product, plain, remove, nil
+	}
+	server, err := openDB(o.PG)
+	if err != nil {
+		return product, plain, remove, err
+	}
+	var made []string
+	remove = func() error {
+		// Not ctx: what was made is removed after an interruption too.
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		var err error
+		for _, m := range made {
+			_, e := server.ExecContext(ctx, `DROP DATABASE `+quote(m)+` WITH (FORCE)`)
+			err = errors.Join(err, e)
+		}
+		return errors.Join(err, server.Close())
+	}
+	tag := "loadgen_" + strings.ToLower(ulid.Make().String())
+	for _, p := range []struct {
+		to  *place
+		sub string
+	}{{&product, "_product"}, {&plain, "_bare"}} {
+		if _, err := server.ExecContext(ctx, `CREATE DATABASE `+quote(tag+p.sub)); err != nil {
+			return product, plain, remove, errors.Join(fmt.Errorf("create database: %w", err), remove())
+		}
+		made = append(made, tag+p.sub)
+		u, err := url.Parse(o.PG)
+		if err != nil {
+			return product, plain, remove, errors.Join(fmt.Errorf("--pg: %w", err), remove())
+		}
+		u.Path = "/" + tag + p.sub
+		p.to.DB = u.String()
+	}
+	return product, plain, remove, nil
+}
+
+// runProduct gives the center's rate and the rows that it stored.
+func runProduct(ctx context.Context, o options, p place) (rate float64, resent int, tables []table, err error) {
+	center, err := boxlink.StartCenter(ctx, p.CenterOptions)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	defer func() { err = errors.Join(err, center.Stop()) }()
+	console, err := boxlink.SignIn(ctx, center.URL(), "yunwei", boxlink.Password)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	boxes, err := boxlink.EnrolBoxes(ctx, console, "L", o.Boxes, o.Cameras)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	list, err := senders(boxes, o.Events)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	db, err := openDB(p.address())
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	defer db.Close()
+	before, err := db.counts(ctx)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	took, err := driveAll(ctx, list)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	for _, s := range list {
+		resent += s.resent
+	}
+	tables, err = db.filled(ctx, before, o.Events)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	for _, t := range tables {
+		if t.name == "hub_messages" && len(t.rows) != o.Events {
+			return 0, 0, nil, fmt.Errorf("%d events were acknowledged, %d are stored", o.Events, len(t.rows))
+		}
+	}
+	if len(tables) == 0 {
+		return 0, 0, nil, errors.New("the events filled no table")
+	}
+	return float64(o.Events) / took.Seconds(), resent, tables, nil
+}
