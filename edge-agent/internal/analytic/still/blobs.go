@@ -3,17 +3,25 @@ package still
 import (
 	"math"
 	"time"
+
+	"jiexun/edge-agent/internal/analytic"
 )
 
-// blobs groups the pixels that have been still for long enough; fragments
-// that lie close together form one.
+// blobs groups the pixels that have been still for long enough and belong to
+// no confirmed thing; fragments that lie close together form one.
 func (e *Engine) blobs() []shape {
 	k, w, h := &e.work, e.w, e.h
 	grown := k.raw // its content is used up by now
 	any := false
+	clear(k.label)
+	for _, t := range e.tracks {
+		if t.verdict == accepted && !t.orphan && t.state != analytic.Gone {
+			t.shape.each(w, h, func(i, _ int) { k.label[i] = 1 })
+		}
+	}
 	for i, a := range e.acc {
 		grown[i] = 0
-		if time.Duration(a)*10*time.Millisecond >= bornAfter && k.change[i] != 0 {
+		if k.label[i] == 0 && time.Duration(a)*10*time.Millisecond >= bornAfter && k.change[i] != 0 {
 			grown[i], any = 1, true
 		}
 	}

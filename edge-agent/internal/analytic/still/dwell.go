@@ -8,6 +8,7 @@ const (
 	stillLuma  = 14
 	sameLuma   = 26              // a pixel that differs less shows the same thing
 	accMost    = 6000            // 60 s
+	flicker    = 300             // 3 s, what is left of it when the reference shows again
 	bornAfter  = 2 * time.Second // stillness from which pixels form a candidate
 	histGap    = 180 * time.Millisecond
 	histKeep   = 4 * time.Second
@@ -68,6 +69,7 @@ func (e *Engine) countStill(at time.Time, dt time.Duration) {
 		a := e.acc[i]
 		if c == 0 {
 			if a > 0 {
+				a = min(a, flicker)
 				e.acc[i] = a - min(a, 2*step)
 			}
 			continue

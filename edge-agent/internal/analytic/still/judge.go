@@ -121,7 +121,7 @@ func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
 		}
 	}
 	if m.Thing >= accept && 2*hits <= len(t.objects) {
-		t.verdict, t.state = accepted, analytic.Present
+		t.verdict, t.state, t.ruled = accepted, analytic.Present, at
 		return
 	}
 	if t.verdict != refused {

@@ -276,18 +276,23 @@ func (e *Engine) absorbTracks(at time.Time, frame *picture.YUV) {
 	e.tracks = keep
 }
 
+// absorbShape learns the still pixels of a shape; who walks through it at
+// that moment is not learned.
 func (e *Engine) absorbShape(s shape, at time.Time, frame *picture.YUV) {
-	take := e.work.hold
+	take, old := e.work.hold, e.earlier(at)
 	clear(take)
 	s.paint(take, e.w, e.h, 4)
 	for i, t := range take {
-		if t != 0 {
+		if t != 0 && old != nil && gap(e.norm.y[i], old.y[i]) > stillLuma {
+			take[i] = 0
+		}
+		if take[i] != 0 {
 			e.ref.y[i], e.ref.y8[i] = uint16(e.cur.y[i])<<8, e.cur.y[i]
 			c := (i/e.w/2)*e.cw + i%e.w/2
 			e.ref.u[c], e.ref.v[c] = uint16(e.cur.u[c])<<8, uint16(e.cur.v[c])<<8
 			e.acc[i] = 0
 		}
-		take[i] = 1 - t
+		take[i] = 1 - take[i]
 	}
 	e.copyBig(e.scaled(at, frame), take)
 }

@@ -84,6 +84,45 @@ func (s *shape) near(o *shape, r int) bool {
 	return s.x-r < o.x+o.w && o.x-r < s.x+s.w && s.y-r < o.y+o.h && o.y-r < s.y+s.h
 }
 
+// touches tells whether pixels of both lie within r of each other.
+func (s *shape) touches(o *shape, r int) bool {
+	for y := range o.h {
+		for x := range o.w {
+			if o.m[y*o.w+x] == 0 {
+				continue
+			}
+			px, py := o.x+x, o.y+y
+			for d := 1; d <= r; d++ {
+				if s.has(px-d, py) || s.has(px+d, py) || s.has(px, py-d) || s.has(px, py+d) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// tight is the same pixels in the least box.
+func (s *shape) tight() shape {
+	x0, y0, x1, y1 := s.w, s.h, 0, 0
+	for y := range s.h {
+		for x := range s.w {
+			if s.m[y*s.w+x] != 0 {
+				x0, y0, x1, y1 = min(x0, x), min(y0, y), max(x1, x+1), max(y1, y+1)
+			}
+		}
+	}
+	if x1 <= x0 {
+		return *s
+	}
+	t := shape{x: s.x + x0, y: s.y + y0, w: x1 - x0, h: y1 - y0, area: s.area}
+	t.m = make([]byte, 0, t.w*t.h)
+	for y := y0; y < y1; y++ {
+		t.m = append(t.m, s.m[y*s.w+x0:y*s.w+x1]...)
+	}
+	return t
+}
+
 // box is the normalised rectangle around the shape.
 func (s *shape) box(w, h int) edgev1.Box {
 	x0, y0 := max(s.x, 0), max(s.y, 0)

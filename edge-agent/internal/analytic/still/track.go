@@ -26,6 +26,7 @@ const (
 	lightStay   = 20 * time.Second // refused light is learned after this long
 	idleStay    = 90 * time.Second // what matters to no region is learned
 	goneExtra   = 3 * time.Second
+	youngFor    = 6 * time.Second // a thing's outline may still grow this long after it was confirmed
 	trackMost   = 64
 )
 
@@ -96,6 +97,7 @@ func (e *Engine) followTracks(at time.Time, dt time.Duration) {
 			t.state = analytic.Candidate
 			if t.verdict == accepted {
 				t.state = analytic.Present
+				e.trim(t)
 			}
 		case gone >= 0.55:
 			if t.goneAt.IsZero() {
@@ -164,16 +166,20 @@ func correlation(n, sa, sb, saa, sbb, sab float64) float64 {
 	return (sab - sa*sb/n) / sqrt64(va*vb)
 }
 
-// formTracks groups pending pixels and gives them to the tracks that they
-// overlap; the rest become new candidates.
+// formTracks groups pending pixels outside confirmed things and gives them to
+// the candidates that they overlap or the things that they belong to; the rest
+// become new candidates.
 func (e *Engine) formTracks(at time.Time) {
 	blobs := e.blobs()
 	for bi := range blobs {
 		b := &blobs[bi]
+		if e.extends(b, at) {
+			continue
+		}
 		var owner *track
 		most := 0
 		for _, t := range e.tracks {
-			if t.orphan || t.state == analytic.Gone {
+			if t.orphan || t.verdict == accepted || t.state == analytic.Gone {
 				continue
 			}
 			if n := t.shape.overlap(b); n > most {
@@ -190,28 +196,53 @@ func (e *Engine) formTracks(at time.Time) {
 				owner.since, owner.seen = at.Add(-was), was
 			}
 		}
-		e.reshape(owner, b)
+		owner.looks++
+		e.reshape(owner, *b)
 	}
 	e.mergeTracks()
 }
 
-// reshape brings a track's outline up to date. A candidate follows what is
-// seen. A confirmed thing grows, at most to twice its size, and gives up parts
-// that were seen empty several times in a row.
-func (e *Engine) reshape(t *track, b *shape) {
-	t.looks++
-	u := *b
-	if t.verdict == accepted {
-		if t.gone > 0.2 && b.area*10 < 8*t.shape.area {
-			t.shrunk++
-		} else {
-			t.shrunk = 0
-			u = t.shape.join(b)
+// extends tells whether the blob is a part of a confirmed thing that it
+// touches: it is small, or the thing was confirmed a moment ago. Something
+// large that comes later is put down beside it, or is a person.
+func (e *Engine) extends(b *shape, at time.Time) bool {
+	for _, t := range e.tracks {
+		if t.verdict != accepted || t.orphan || t.state == analytic.Gone || !t.shape.near(b, joinPx) || !t.shape.touches(b, joinPx) {
+			continue
 		}
-		if u.area > 2*t.shape.area || t.shrunk > 0 && t.shrunk < 4 {
-			return
+		young := at.Sub(t.ruled) < youngFor
+		if !young && b.area >= max(60, t.shape.area*3/10) {
+			continue
 		}
+		if u := t.shape.join(b); young && u.area <= t.shape.area*3/2 {
+			e.reshape(t, u)
+		}
+		return true
 	}
+	return false
+}
+
+// trim takes parts off a confirmed thing that were seen empty several times
+// in a row: it was joined to something that left.
+func (e *Engine) trim(t *track) {
+	if t.gone <= 0.2 || t.visible < 0.25 {
+		t.shrunk = 0
+		return
+	}
+	if t.shrunk++; t.shrunk < 4 {
+		return
+	}
+	left := shape{x: t.shape.x, y: t.shape.y, w: t.shape.w, h: t.shape.h, m: make([]byte, len(t.shape.m))}
+	t.shape.each(e.w, e.h, func(i, k int) { left.m[k] = e.work.change[i] })
+	left.count()
+	if left.area >= leastPixels {
+		t.shrunk = 0
+		e.reshape(t, left.tight())
+	}
+}
+
+// reshape gives a track another outline; what it remembers of its look stays.
+func (e *Engine) reshape(t *track, u shape) {
 	if u.area == t.shape.area && u.x == t.shape.x && u.y == t.shape.y {
 		return
 	}
@@ -263,23 +294,23 @@ func (e *Engine) zonesOf(s *shape) []int {
 
 // mergeTracks joins candidates that turned out to be one thing.
 func (e *Engine) mergeTracks() {
+	open := func(t *track) bool { return !t.orphan && t.state != analytic.Gone && t.verdict != accepted }
 	for i := 0; i < len(e.tracks); i++ {
 		for j := i + 1; j < len(e.tracks); j++ {
 			a, b := e.tracks[i], e.tracks[j]
-			if a.orphan || b.orphan || a.state == analytic.Gone || b.state == analytic.Gone || !a.shape.near(&b.shape, 0) {
+			if !open(a) || !open(b) || !a.shape.near(&b.shape, 0) {
 				continue
 			}
-			n := a.shape.overlap(&b.shape)
-			if 10*n < 3*min(a.shape.area, b.shape.area) || a.verdict == accepted && b.verdict == accepted {
+			if 10*a.shape.overlap(&b.shape) < 3*min(a.shape.area, b.shape.area) {
 				continue
 			}
-			if b.verdict == accepted || a.verdict != accepted && b.since.Before(a.since) {
+			if b.since.Before(a.since) {
 				a, b = b, a
 			}
-			u := b.shape
+			u := a.shape.join(&b.shape)
 			e.tracks = slices.DeleteFunc(e.tracks, func(t *track) bool { return t == b })
-			e.reshape(a, &u)
-			j--
+			e.reshape(a, u)
+			i, j = -1, len(e.tracks)
 		}
 	}
 }
