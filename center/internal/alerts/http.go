@@ -11,6 +11,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/platform/sheet"
 )
 
@@ -207,7 +208,7 @@ func (i FilterParams) filter() (Filter, error) {
 		return Filter{}, err
 	}
 	return Filter{
-		Tab: Tab(i.Tab), State: State(i.State), Kind: i.Kind, Region: i.Region, Camera: i.Camera, Shop: i.Shop,
+		Tab: Tab(i.Tab), State: State(i.State), Kind: i.Kind, Region: region.Prefix(i.Region), Camera: i.Camera, Shop: i.Shop,
 		Evidence: i.Evidence, MinScore: i.MinScore, From: from, To: to,
 	}, nil
 }
@@ -255,7 +256,9 @@ func (s *Service) Register(api huma.API) {
 			return httpx.Out(httpx.NewList(items, res.Total, in.Paging, res.AsOf.Time()), nil)
 		})
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/counts", "count-alerts", "Numbers above the queue"),
-		func(ctx context.Context, _ *struct{}) (*httpx.Body[AlertCounts], error) { return httpx.Out(s.Counts(ctx)) })
+		func(ctx context.Context, _ *struct{}) (*httpx.Body[AlertCounts], error) {
+			return httpx.Out(s.Counts(ctx))
+		})
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/samples", "count-samples", "Wrong recognitions by camera and kind"),
 		func(ctx context.Context, in *struct {
 			Camera string `query:"camera" maxLength:"40"`

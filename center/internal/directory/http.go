@@ -15,6 +15,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/platform/sheet"
 )
 
@@ -108,7 +109,7 @@ type FilterParams struct {
 }
 
 func (i FilterParams) filter() (Filter, error) {
-	f := Filter{Region: i.Region, State: i.State, Tag: i.Kind, Box: i.Box, Legal: i.Legal, Deleted: i.Deleted}
+	f := Filter{Region: region.Prefix(i.Region), State: i.State, Tag: i.Kind, Box: i.Box, Legal: i.Legal, Deleted: i.Deleted}
 	if i.BBox == "" {
 		return f, nil
 	}

@@ -7,20 +7,6 @@ import (
 	"jiexun/center/internal/platform/clock"
 )
 
-// Box is what the directory needs to know of an edge box.
-type Box struct {
-	ID, Name, RegionCode string
-	Revoked              bool
-}
-
-// Boxes is what the directory asks of the fleet.
-type Boxes interface {
-	// Box gives one box; false when it is absent.
-	Box(ctx context.Context, id string) (Box, bool, error)
-	// Names gives the names of all boxes.
-	Names(ctx context.Context) (map[string]string, error)
-}
-
 // Commands asks a box to do something and waits for its answer.
 type Commands interface {
 	Send(ctx context.Context, edge string, c edgev1.Command) (edgev1.Result, error)

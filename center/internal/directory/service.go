@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -23,7 +22,6 @@ import (
 type Options struct {
 	DB        *db.DB
 	Regions   *region.Tree
-	Boxes     Boxes
 	Commands  Commands
 	Publisher ConfigPublisher
 	Pictures  Pictures
@@ -37,7 +35,6 @@ type Options struct {
 type Service struct {
 	db        *db.DB
 	regions   *region.Tree
-	boxes     Boxes
 	commands  Commands
 	publisher ConfigPublisher
 	pictures  Pictures
@@ -61,7 +58,7 @@ func New(o Options) *Service {
 		o.Log = slog.Default()
 	}
 	return &Service{
-		db: o.DB, regions: o.Regions, boxes: o.Boxes, commands: o.Commands, publisher: o.Publisher,
+		db: o.DB, regions: o.Regions, commands: o.Commands, publisher: o.Publisher,
 		pictures: o.Pictures, newID: o.NewID, wake: o.Wake, log: o.Log,
 	}
 }
@@ -130,7 +127,14 @@ func (s *Service) Stats(ctx context.Context, f Filter, by string) ([]Bar, error)
 }
 
 // BoxNames gives the names of all boxes by id.
-func (s *Service) BoxNames(ctx context.Context) (map[string]string, error) { return s.boxes.Names(ctx) }
+func (s *Service) BoxNames(ctx context.Context) (map[string]string, error) {
+	return fleetNames(ctx, s.db.Read())
+}
+
+// DesiredVersions gives the versions that boxes should run, for the fleet.
+func (s *Service) DesiredVersions(ctx context.Context, boxes []string) (map[string]int64, error) {
+	return versions(ctx, s.db.Read(), boxes)
+}
 
 // SeesBlob tells whether the actor may see a picture because of a camera.
 func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
@@ -226,9 +230,9 @@ func (s *Service) Export(ctx context.Context, f Filter, p httpx.Paging, out io.W
 	if res.Total > sheet.MaxRows {
 		return errs.New(errs.TooLarge, "共 %d 条，超过一次导出 %d 条的上限，请加筛选条件", res.Total, sheet.MaxRows)
 	}
-	names, err := s.boxes.Names(ctx)
+	names, err := fleetNames(ctx, s.db.Read())
 	if err != nil {
-		return fmt.Errorf("look up boxes: %w", err)
+		return err
 	}
 	w, err := sheet.New("点位", []sheet.Column{
 		{Title: "编号", Width: 16}, {Title: "名称", Width: 24}, {Title: "地址", Width: 28}, {Title: "区", Width: 10}, {Title: "街镇", Width: 14},

@@ -321,11 +321,11 @@ func (s *Service) Probe(ctx context.Context, in ProbeInput) (edgev1.ProbeReport,
 	if err != nil {
 		return edgev1.ProbeReport{}, err
 	}
-	b, ok, err := s.boxes.Box(ctx, in.BoxID)
+	b, ok, err := fleetBox(ctx, s.db.Read(), in.BoxID)
 	if err != nil {
-		return edgev1.ProbeReport{}, fmt.Errorf("look up box: %w", err)
+		return edgev1.ProbeReport{}, err
 	}
-	if !ok || b.Revoked || !who.Scope.Covers(b.RegionCode) {
+	if !ok || !who.Scope.Covers(b.RegionCode) {
 		return edgev1.ProbeReport{}, errs.Invalidf("boxId", "没有这个边缘盒，或不在您的数据范围内")
 	}
 	check := CameraInput{URL: in.URL, Username: in.Username, Password: in.Password}

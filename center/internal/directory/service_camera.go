@@ -80,11 +80,11 @@ func (s *Service) write(ctx context.Context, act, verb, id string, in CameraInpu
 }
 
 func (s *Service) checkBox(ctx context.Context, id string) error {
-	b, ok, err := s.boxes.Box(ctx, id)
+	_, ok, err := fleetBox(ctx, s.db.Read(), id)
 	if err != nil {
-		return fmt.Errorf("look up box: %w", err)
+		return err
 	}
-	if !ok || b.Revoked {
+	if !ok {
 		return errs.Invalidf("boxId", "没有这个边缘盒，或它已被吊销")
 	}
 	return nil

@@ -55,14 +55,11 @@ func (s *Service) TakeStatus(ctx context.Context, tx db.Tx, edge string, st edge
 
 // BoxOffline marks the cameras of a box that went away.
 func (s *Service) BoxOffline(ctx context.Context, tx db.Tx, edge string, since clock.Stamp, reason string) error {
-	name, ok, err := s.boxes.Box(ctx, edge)
+	b, _, err := fleetBox(ctx, tx, edge)
 	if err != nil {
-		return fmt.Errorf("look up box: %w", err)
+		return err
 	}
-	why := "边缘盒离线（" + reasonOr(reason, "没有收到状态") + "），取不到画面"
-	if ok {
-		why = "边缘盒“" + name.Name + "”离线（" + reasonOr(reason, "没有收到状态") + "），取不到画面"
-	}
+	why := "边缘盒“" + b.Name + "”离线（" + reasonOr(reason, "没有收到状态") + "），取不到画面"
 	cams, err := statesOf(ctx, tx, edge)
 	if err != nil {
 		return err

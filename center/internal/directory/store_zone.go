@@ -250,3 +250,50 @@ func noteApplied(ctx context.Context, tx db.Tx, box string, version int64, at cl
 	}
 	return nil
 }
+
+// box is a row of the view that the fleet maintains.
+type box struct {
+	ID, Name, RegionCode, State string
+}
+
+// fleetBox reads one box; false when it is absent or shut out.
+func fleetBox(ctx context.Context, idb bun.IDB, id string) (box, bool, error) {
+	var b box
+	err := idb.NewSelect().TableExpr("v_fleet_boxes AS v").ColumnExpr("v.id, v.name, v.region_code, v.state").Where("v.id = ?", id).Scan(ctx, &b)
+	if db.NoRows(err) {
+		return b, false, nil
+	}
+	if err != nil {
+		return b, false, fmt.Errorf("look up box %s: %w", id, err)
+	}
+	return b, b.State != "revoked", nil
+}
+
+// fleetNames gives the names of all boxes.
+func fleetNames(ctx context.Context, idb bun.IDB) (map[string]string, error) {
+	rows := []box{}
+	if err := idb.NewSelect().TableExpr("v_fleet_boxes AS v").ColumnExpr("v.id, v.name, v.region_code, v.state").Scan(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("look up boxes: %w", err)
+	}
+	out := make(map[string]string, len(rows))
+	for _, b := range rows {
+		out[b.ID] = b.Name
+	}
+	return out, nil
+}
+
+// versions gives the desired versions of boxes.
+func versions(ctx context.Context, idb bun.IDB, boxes []string) (map[string]int64, error) {
+	rows := []boxRow{}
+	out := map[string]int64{}
+	if len(boxes) == 0 {
+		return out, nil
+	}
+	if err := idb.NewSelect().Model(&rows).Where("b.box_id IN (?)", bun.List(boxes)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("load the versions of boxes: %w", err)
+	}
+	for _, b := range rows {
+		out[b.BoxID] = b.Version
+	}
+	return out, nil
+}

@@ -8,6 +8,7 @@ import (
 
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/region"
 )
 
 // MapCamera is a camera on the map.
@@ -65,7 +66,7 @@ func (s *Service) Register(api huma.API) {
 	httpx.Register(api, "map.view", huma.Operation{
 		Method: http.MethodGet, Path: "/api/map", OperationID: "get-map", Summary: "Cameras, open alerts and open orders", Tags: []string{"map"},
 	}, func(ctx context.Context, in *mapInput) (*httpx.Body[MapAnswer], error) {
-		m, err := s.Get(ctx, in.Region)
+		m, err := s.Get(ctx, region.Prefix(in.Region))
 		out := MapAnswer{Cameras: []MapCamera{}, Alerts: []MapAlert{}, Orders: []MapOrder{}, AsOf: m.AsOf, Cut: m.Cut}
 		for _, c := range m.Cameras {
 			out.Cameras = append(out.Cameras, MapCamera(c))

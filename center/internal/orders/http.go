@@ -11,6 +11,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/platform/sheet"
 )
 
@@ -171,7 +172,7 @@ func (i FilterParams) filter() (Filter, error) {
 		return Filter{}, err
 	}
 	return Filter{
-		Tab: Tab(i.Tab), State: State(i.State), Kind: i.Kind, Region: i.Region, Squad: i.Squad, Officer: i.Officer,
+		Tab: Tab(i.Tab), State: State(i.State), Kind: i.Kind, Region: region.Prefix(i.Region), Squad: i.Squad, Officer: i.Officer,
 		Camera: i.Camera, Shop: i.Shop, Due: i.Due, From: from, To: to,
 	}, nil
 }

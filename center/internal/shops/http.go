@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/region"
 )
 
 // ShopItem is a shop in a list; its telephone number is masked.
@@ -83,7 +84,7 @@ func (s *Service) Register(api huma.API) {
 	}
 	httpx.Register(api, "shop.view", op(http.MethodGet, "/api/shops", "list-shops", "List shops"),
 		func(ctx context.Context, in *shopsInput) (*httpx.Body[httpx.List[ShopItem]], error) {
-			res, err := s.List(ctx, Filter{Region: in.Region, Camera: in.Camera}, in.Paging)
+			res, err := s.List(ctx, Filter{Region: region.Prefix(in.Region), Camera: in.Camera}, in.Paging)
 			if err != nil {
 				return nil, err
 			}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"jiexun/center/internal/directory"
+	"jiexun/center/internal/hub"
+	"jiexun/center/internal/platform/blob"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/events"
+	"jiexun/center/internal/platform/region"
+	"jiexun/center/internal/shops"
+)
+
+// pictures tells the domains whether a file is in the store.
+type pictures struct{ store *blob.Store }
+
+func (p pictures) Has(ctx context.Context, sm3 string) (bool, error) {
+	return p.store.Has(ctx, sm3), nil
+}
+
+// wireDirectory makes the directory and gives it the reports of the boxes.
+func wireDirectory(d *db.DB, regions *region.Tree, store *blob.Store, line hub.Commands, pub hub.ConfigPublisher, bus *events.Bus, log *slog.Logger) *directory.Service {
+	s := directory.New(directory.Options{
+		DB: d, Regions: regions, Pictures: pictures{store}, Commands: line, Publisher: pub, Wake: bus.Wake, Log: log,
+	})
+	bus.Subscribe(hub.TopicStatus, "directory", func(ctx context.Context, tx db.Tx, e events.Event) error {
+		var st hub.StatusEvent
+		if err := e.Decode(&st); err != nil {
+			return err
+		}
+		return s.TakeStatus(ctx, tx, st.Edge, st.Status, st.ReceivedAt)
+	})
+	bus.Subscribe(hub.TopicOffline, "directory", func(ctx context.Context, tx db.Tx, e events.Event) error {
+		var off hub.OfflineEvent
+		if err := e.Decode(&off); err != nil {
+			return err
+		}
+		since := off.Since
+		if since == 0 {
+			since = clock.At(tx.Now())
+		}
+		return s.BoxOffline(ctx, tx, off.Edge, since, strings.TrimSpace(off.Reason))
+	})
+	bus.Subscribe(shops.TopicChanged, "directory", func(ctx context.Context, tx db.Tx, e events.Event) error {
+		var ch shops.Changed
+		if err := e.Decode(&ch); err != nil {
+			return err
+		}
+		return s.ShopChanged(ctx, tx, ch.ID)
+	})
+	return s
+}
