@@ -263,3 +263,12 @@ func (s *Service) Export(ctx context.Context, f Filter, p httpx.Paging, out io.W
 	_, err = w.WriteTo(out)
 	return err
 }
+
+// ForLive gives a camera that the actor may watch, for live views.
+func (s *Service) ForLive(ctx context.Context, id string) (Camera, error) {
+	who, err := access.Need(ctx, access.LiveView)
+	if err != nil {
+		return Camera{}, err
+	}
+	return get(ctx, s.db.Read(), who, id, false)
+}
