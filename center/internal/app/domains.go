@@ -15,6 +15,7 @@ import (
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/stream"
 	"jiexun/center/internal/shops"
+	"jiexun/center/seed/demo"
 )
 
 // domains are the services of the business.
@@ -139,4 +140,9 @@ func (a *App) streamDomains() error {
 		return nil
 	})
 	return nil
+}
+
+// Demo gives the services that the demonstration seed speaks to.
+func (a *App) Demo() demo.Deps {
+	return demo.Deps{Access: a.access, Fleet: a.fleet, Directory: a.directory, Shops: a.shops, Clock: a.clock}
 }
