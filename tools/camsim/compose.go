@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -101,6 +102,11 @@ func (d *demoCmd) Run(c *cli) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	begin := time.Now()
+	unlock, err := lockFolder(d.Out)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	var conf rtspcam.Config
 	var todo []int
 	for i, spec := range demoScenes() {
@@ -125,9 +131,6 @@ func (d *demoCmd) Run(c *cli) error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(d.Out, 0o755); err != nil {
-		return fmt.Errorf("create demonstration folder: %w", err)
-	}
 	if err := writeConfig(filepath.Join(d.Out, "scenes.json"), conf); err != nil {
 		return err
 	}
@@ -136,9 +139,29 @@ func (d *demoCmd) Run(c *cli) error {
 	return nil
 }
 
+// lockFolder keeps a second composer waiting until the first is done.
+func lockFolder(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("create demonstration folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock demonstration folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock demonstration folder: %w", err)
+	}
+	// Closing the file gives the lock back.
+	return func() { f.Close() }, nil
+}
+
 func (d *demoCmd) one(ctx context.Context, assets *scene.Assets, i int) error {
 	spec := demoScenes()[i]
 	dir := filepath.Join(d.Out, fmt.Sprintf("cam%d", i+1))
+	if err := os.Remove(filepath.Join(dir, "stamp.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("replace scene: %w", err)
+	}
 	if err := composeOne(ctx, assets, spec, scene.Output{Dir: dir, GOP: 1}); err != nil {
 		return fmt.Errorf("camera %d: %w", i+1, err)
 	}

@@ -34,37 +34,56 @@ type Output struct {
 }
 
 // Write composes the whole scene into the folder: main stream, sub-stream,
-// truth and a picture of the empty scene. The truth is written last, so a
-// folder that holds one is complete.
+// truth and a picture of the empty scene. Everything is made aside and moved
+// into place at the end, the truth last, so a reader never meets half a file
+// and a folder that holds a truth is complete.
 func (c *Composer) Write(ctx context.Context, out Output) error {
 	defer c.Close()
 	if err := os.MkdirAll(out.Dir, 0o755); err != nil {
 		return fmt.Errorf("create scene folder: %w", err)
 	}
-	if err := os.Remove(filepath.Join(out.Dir, TruthFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("replace scene: %w", err)
+	aside, err := os.MkdirTemp(out.Dir, ".composing-*")
+	if err != nil {
+		return fmt.Errorf("create scene folder: %w", err)
 	}
+	defer os.RemoveAll(aside)
 	ref, err := c.Reference()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(out.Dir, ReferenceFile), ref, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(aside, ReferenceFile), ref, 0o644); err != nil {
 		return fmt.Errorf("write reference picture: %w", err)
 	}
-	if err := c.encode(ctx, out); err != nil {
+	if err := c.encode(ctx, aside, out); err != nil {
 		return err
 	}
 	raw, err := json.MarshalIndent(c.truth, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write truth: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(out.Dir, TruthFile), raw, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(aside, TruthFile), raw, 0o644); err != nil {
 		return fmt.Errorf("write truth: %w", err)
+	}
+	return moveInto(aside, out)
+}
+
+func moveInto(aside string, out Output) error {
+	names := []string{MainFile, SubFile, ReferenceFile, TruthFile}
+	if out.NoSub {
+		names = []string{MainFile, ReferenceFile, TruthFile}
+	}
+	if err := os.Remove(filepath.Join(out.Dir, TruthFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("replace scene: %w", err)
+	}
+	for _, n := range names {
+		if err := os.Rename(filepath.Join(aside, n), filepath.Join(out.Dir, n)); err != nil {
+			return fmt.Errorf("put scene in place: %w", err)
+		}
 	}
 	return nil
 }
 
-func (c *Composer) encode(ctx context.Context, out Output) error {
+func (c *Composer) encode(ctx context.Context, dir string, out Output) error {
 	gop := out.GOP
 	if gop <= 0 {
 		gop = 1
@@ -80,10 +99,10 @@ func (c *Composer) encode(ctx context.Context, out Output) error {
 		args = append(args, "-filter_complex", "[0:v]split[a][b];[b]scale=640:360:flags=area[s]", "-map", "[a]")
 	}
 	args = append(append(args, x264...), "-crf", "24", "-maxrate", "4M", "-bufsize", "8M",
-		"-movflags", "+faststart", filepath.Join(out.Dir, MainFile))
+		"-movflags", "+faststart", filepath.Join(dir, MainFile))
 	if !out.NoSub {
 		args = append(append(append(args, "-map", "[s]"), x264...), "-crf", "25", "-maxrate", "800k", "-bufsize", "1600k",
-			"-movflags", "+faststart", filepath.Join(out.Dir, SubFile))
+			"-movflags", "+faststart", filepath.Join(dir, SubFile))
 	}
 	cmd := exec.CommandContext(ctx, c.ffmpeg, args...)
 	var errs bytes.Buffer
