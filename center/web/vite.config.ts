@@ -10,6 +10,6 @@ export default defineConfig({
   plugins: [vue()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   worker: { format: 'es' },
-  build: { target: 'es2022', outDir: 'dist', emptyOutDir: false, chunkSizeWarningLimit: 1200, sourcemap: false },
+  build: { target: 'es2022', outDir: 'dist', emptyOutDir: true, chunkSizeWarningLimit: 1200, sourcemap: false },
   server: { host: '127.0.0.1', port: 5173, proxy: { '/api': { target, changeOrigin: false } } },
 })

@@ -261,6 +261,21 @@ function cameraRoute(m, x, y, q, b, find) {
   return c
 }
 
+const types = { html: 'text/html; charset=utf-8', js: 'text/javascript', mjs: 'text/javascript', css: 'text/css', svg: 'image/svg+xml', woff2: 'font/woff2' }
+function page(req, res) {
+  const path = new URL(req.url, 'http://x').pathname
+  const root = new URL('../dist', import.meta.url).pathname
+  let file = root + path
+  if (path.includes('..') || !/\.\w+$/.test(path)) file = root + '/index.html'
+  try {
+    const b = readFileSync(file)
+    res.writeHead(200, { 'Content-Type': types[file.split('.').pop()] ?? 'application/octet-stream' }).end(b)
+  } catch {
+    res.writeHead(404).end()
+  }
+}
+
 createServer((req, res) => {
+  if (!req.url.startsWith('/api/')) return page(req, res)
   handle(req, res).catch((e) => json(res, e.status ?? 500, e.body ?? { code: 'internal', message: String(e.stack), id: '' }))
 }).listen(port, '127.0.0.1', () => console.log('mock center on http://127.0.0.1:' + port))

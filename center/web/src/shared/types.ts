@@ -143,10 +143,13 @@ export interface Camera {
   diagnosis?: string
   detail?: string
   asOf?: string
-  status: CameraStatus | null
+  status?: CameraStatus | null
   openAlerts: number
   squadOrgId?: string
-  deletedAt?: string
+  deleted?: boolean
+  hasPassword?: boolean
+  evidenceReason?: string
+  snapshot?: Snapshot
   rev: number
 }
 
@@ -195,7 +198,7 @@ export interface HealthSegment {
 
 export interface CameraHealth {
   segments: HealthSegment[] | null
-  uptimePercent: number
+  uptimePercent?: number
   alerts: number
   confirmed: number
   rejected: number
@@ -273,8 +276,11 @@ export interface Alert {
   text: string
   signText?: string
   decidedBy?: string
+  decidedName?: string
   decidedAt?: string
   orderId?: string
+  orderNo?: string
+  orderState?: OrderState
   rev: number
 }
 
@@ -347,7 +353,7 @@ export interface Candidate {
   shopId: string
   name: string
   reason: string
-  distanceM: number
+  distanceM?: number
   recent90: number
 }
 
@@ -476,6 +482,11 @@ export interface EdgeBox {
   since?: string
   asOf?: string
   version?: string
+  regionName?: string
+  hostname?: string
+  enrolledAt?: string
+  revokeReason?: string
+  rev?: number
   cameras: { total: number; online: number }
   outboxDepth: number
   outboxAgeMs: number
@@ -489,32 +500,28 @@ export interface EdgeBox {
 }
 
 export interface BoxDetail extends EdgeBox {
-  history?: {
-    at: string
-    state?: BoxState
-    cpuPercent?: number
-    outboxDepth?: number
-    memoryMb?: number
-    text?: string
-  }[]
+  history?: { at: string; state: BoxState; reason?: string }[] | null
+  status?: { uptimeS?: number; lastSeq?: number; evidenceDepth?: number; droppedTotal?: number; load?: number; cameras?: CameraStatus[] | null } | null
 }
 
 export interface Reconcile {
   boxMade: number
   stored: number
-  missing: unknown[] | null
-  gaps: unknown[] | null
+  day?: string
+  missing: { from: number; to: number }[] | null
+  gaps: { from: number; to: number }[] | null
 }
 
 export interface MapData {
-  cameras: { id: string; name: string; lng: number; lat: number; state: CameraState; openAlerts: number }[] | null
+  cameras: { id: string; name: string; lng: number; lat: number; state: CameraState; openAlerts: number; regionCode?: string }[] | null
   alerts:
-    | { id: string; no: string; kind: AlertKind; lng: number; lat: number; since: string; score: number; state: AlertState }[]
+    | { id: string; no: string; kind: AlertKind; lng: number; lat: number; since: string; score: number; state: AlertState; regionCode?: string }[]
     | null
   orders:
-    | { id: string; no: string; kind: AlertKind; lng: number; lat: number; dueState: DueState; state: OrderState }[]
+    | { id: string; no: string; kind: AlertKind; lng: number; lat: number; dueState: DueState; dueAt?: string; state: OrderState; regionCode?: string }[]
     | null
   asOf: string
+  cut?: boolean
 }
 
 export interface AuditRow {

@@ -15,7 +15,7 @@ export function reviewAct(key: string, mode: ReviewMode): ReviewAct | undefined 
     if (key === 'Escape' || key === 'X') return { do: 'cancel' }
   }
   if (mode === 'reclassify') {
-    if (digit >= 0 && digit < 4) return { do: 'kind', index: digit }
+    if (digit >= 0 && digit < 3) return { do: 'kind', index: digit }
     if (key === 'Enter') return { do: 'submit' }
     if (key === 'Escape' || key === 'E') return { do: 'cancel' }
   }

@@ -175,7 +175,7 @@ export const api = {
   post: <T>(path: string, body?: unknown, o: Omit<Options, 'body'> = {}) =>
     request<T>('POST', path, { ...o, body: body ?? {} }),
   put: <T>(path: string, body: unknown, o: Omit<Options, 'body'> = {}) => request<T>('PUT', path, { ...o, body }),
-  del: <T>(path: string, body?: unknown) => request<T>('DELETE', path, { body }),
+  del: <T>(path: string, query?: Query) => request<T>('DELETE', path, { query }),
 }
 
 /** Address of a stored picture; w asks for a thumbnail of that width. */

@@ -60,7 +60,7 @@ export const useSession = defineStore('session', {
     },
     async changePassword(old: string, fresh: string): Promise<void> {
       await api.post('/session/password', { old, new: fresh })
-      await this.load()
+      this.forget()
     },
     forget(): void {
       this.person = null
