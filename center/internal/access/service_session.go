@@ -196,6 +196,17 @@ type Current struct {
 // Resume finds the session of a token; ok is false when there is none, it has
 // run out, or the account is not active any more.
 func (s *Service) Resume(ctx context.Context, token string) (c Current, ok bool, err error) {
+	return s.resume(ctx, token, true)
+}
+
+// Alive tells whether a session still holds, without counting as use of it:
+// an open page alone must not keep anybody signed in.
+func (s *Service) Alive(ctx context.Context, token string) (bool, error) {
+	_, ok, err := s.resume(ctx, token, false)
+	return ok, err
+}
+
+func (s *Service) resume(ctx context.Context, token string, use bool) (c Current, ok bool, err error) {
 	if token == "" || len(token) > 128 {
 		return Current{}, false, nil
 	}
@@ -222,7 +233,7 @@ func (s *Service) Resume(ctx context.Context, token string) (c Current, ok bool,
 	if err != nil {
 		return Current{}, false, err
 	}
-	if now.Sub(row.SeenAt.Time()) > time.Minute {
+	if use && now.Sub(row.SeenAt.Time()) > time.Minute {
 		if err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error { return touchSession(ctx, tx, hash) }); err != nil {
 			s.o.Log.Warn("session not touched", "err", err)
 		}

@@ -119,3 +119,38 @@ func Verify(ctx context.Context, d *db.DB) (int64, *Fault, error) {
 	}
 	return n, fault, err
 }
+
+// Item is a record as people see it. Before and After are JSON texts.
+type Item struct {
+	ID        string      `json:"id"`
+	Seq       int64       `json:"seq"`
+	At        clock.Stamp `json:"at"`
+	ActorID   string      `json:"actorId"`
+	ActorName string      `json:"actorName"`
+	Act       string      `json:"act"`
+	Object    string      `json:"object"`
+	ObjectID  string      `json:"objectId"`
+	Summary   string      `json:"summary"`
+	IP        string      `json:"ip"`
+	RequestID string      `json:"requestId"`
+	Before    string      `json:"before"`
+	After     string      `json:"after"`
+	Reason    string      `json:"reason"`
+}
+
+// List reads one page of records, newest first. Who may read them is the
+// caller's decision.
+func List(ctx context.Context, d *db.DB, f Filter, limit, offset int64) ([]Item, int64, error) {
+	rows, n, err := list(ctx, d, f, limit, offset)
+	if err != nil {
+		return nil, 0, err
+	}
+	out := make([]Item, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, Item{
+			ID: r.ID, Seq: r.Seq, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, Act: r.Act, Object: r.Object, ObjectID: r.ObjectID,
+			Summary: r.Summary, IP: r.IP, RequestID: r.RequestID, Before: r.Before, After: r.After, Reason: r.Reason,
+		})
+	}
+	return out, n, nil
+}

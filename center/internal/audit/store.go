@@ -91,8 +91,11 @@ func walk(ctx context.Context, d *db.DB, f func(*row) bool) error {
 
 // Filter narrows a list of records; empty fields do not.
 type Filter struct {
-	Actor, Act, Object string
-	From, To           *clock.Stamp
+	Actor, Act, Object, Q string
+	From, To              clock.Stamp
+	// Prefixes are the region prefixes that the reader may see. Records
+	// without a region belong to the whole city, prefix 31.
+	Prefixes []string
 }
 
 func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
@@ -100,18 +103,30 @@ func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 		q = q.Where("(r.actor_id = ? OR r.actor_name LIKE ? ESCAPE '!')", f.Actor, db.Contains(f.Actor))
 	}
 	if f.Act != "" {
-		q = q.Where("(r.act = ? OR r.act LIKE ? ESCAPE '!')", f.Act, db.Contains(f.Act))
+		q = q.Where("r.act LIKE ? ESCAPE '!'", db.Contains(f.Act))
 	}
 	if f.Object != "" {
 		q = q.Where("(r.object = ? OR r.object_id = ?)", f.Object, f.Object)
 	}
-	if f.From != nil {
-		q = q.Where("r.at >= ?", *f.From)
+	if f.Q != "" {
+		q = q.Where("r.summary LIKE ? ESCAPE '!'", db.Contains(f.Q))
 	}
-	if f.To != nil {
-		q = q.Where("r.at < ?", *f.To)
+	if f.From != 0 {
+		q = q.Where("r.at >= ?", f.From)
 	}
-	return q
+	if f.To != 0 {
+		q = q.Where("r.at < ?", f.To)
+	}
+	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+		q = q.Where("1 = 0")
+		for _, p := range f.Prefixes {
+			if p == "31" {
+				return q.WhereOr("1 = 1")
+			}
+			q = q.WhereOr("r.region_code LIKE ? ESCAPE '!'", db.Starts(p))
+		}
+		return q
+	})
 }
 
 func list(ctx context.Context, d *db.DB, f Filter, limit, offset int64) ([]row, int64, error) {

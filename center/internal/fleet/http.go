@@ -44,7 +44,9 @@ type listIn struct {
 func (s *Service) Register(api huma.API, rec Reconciler) {
 	httpx.Register(api, access.BoxView, huma.Operation{OperationID: "list-boxes", Method: http.MethodGet, Path: "/api/boxes", Summary: "Edge boxes", Tags: []string{"boxes"}}, s.list)
 	httpx.Register(api, access.BoxView, huma.Operation{OperationID: "get-box", Method: http.MethodGet, Path: "/api/boxes/{id}", Summary: "One box with its history", Tags: []string{"boxes"}},
-		func(ctx context.Context, in *boxID) (*httpx.Body[Detail], error) { return httpx.Out(s.Get(ctx, in.ID)) })
+		func(ctx context.Context, in *boxID) (*httpx.Body[BoxDetail], error) {
+			return httpx.Out(s.Get(ctx, in.ID))
+		})
 	httpx.Register(api, access.BoxEdit, huma.Operation{OperationID: "create-box", Method: http.MethodPost, Path: "/api/boxes", Summary: "Add a box", Tags: []string{"boxes"}},
 		func(ctx context.Context, in *struct {
 			Body struct {

@@ -60,8 +60,8 @@ func New(o Options) *Service {
 	return &Service{o: o}
 }
 
-// Cameras counts a box's cameras as it last told.
-type Cameras struct {
+// BoxCameras counts a box's cameras as it last told.
+type BoxCameras struct {
 	Total  int `json:"total"`
 	Online int `json:"online"`
 }
@@ -80,7 +80,7 @@ type Box struct {
 	Hostname       string       `json:"hostname"`
 	EnrolledAt     *clock.Stamp `json:"enrolledAt,omitempty"`
 	RevokeReason   string       `json:"revokeReason,omitempty"`
-	Cameras        Cameras      `json:"cameras"`
+	Cameras        BoxCameras   `json:"cameras"`
 	OutboxDepth    int64        `json:"outboxDepth"`
 	OutboxAgeMS    int64        `json:"outboxAgeMs"`
 	DiskFreeMB     int64        `json:"diskFreeMb"`
@@ -93,17 +93,17 @@ type Box struct {
 	Rev            int          `json:"rev"`
 }
 
-// HistoryItem is one change of a box's state.
-type HistoryItem struct {
+// BoxChange is one change of a box's state.
+type BoxChange struct {
 	State  State       `json:"state"`
 	At     clock.Stamp `json:"at"`
 	Reason string      `json:"reason"`
 }
 
-// Detail is a box with its last changes and its last status.
-type Detail struct {
+// BoxDetail is a box with its last changes and its last status.
+type BoxDetail struct {
 	Box
-	History []HistoryItem  `json:"history"`
+	History []BoxChange    `json:"history"`
 	Status  *edgev1.Status `json:"status"`
 }
 
@@ -112,7 +112,7 @@ func (s *Service) view(b *boxRow, now clock.Stamp, desired map[string]int64) Box
 	v := Box{
 		ID: b.ID, Name: b.Name, RegionCode: b.RegionCode, RegionName: s.o.Regions.Name(b.RegionCode), State: st, Since: since, AsOf: b.SeenAt,
 		Version: b.Version, Hostname: b.Hostname, EnrolledAt: b.EnrolledAt, RevokeReason: b.RevokeReason,
-		Cameras: Cameras{Total: b.CamerasTotal, Online: b.CamerasOnline}, OutboxDepth: b.OutboxDepth, OutboxAgeMS: b.OutboxAgeMS,
+		Cameras: BoxCameras{Total: b.CamerasTotal, Online: b.CamerasOnline}, OutboxDepth: b.OutboxDepth, OutboxAgeMS: b.OutboxAgeMS,
 		DiskFreeMB: b.DiskFreeMB, MemoryMB: b.MemoryMB, CPUPercent: b.CPUPercent, ClockOffsetMS: b.ClockOffsetMS, Gaps: b.Missing,
 		ConfigVersion: b.ConfigVersion, DesiredVersion: desired[b.ID], Rev: b.Rev,
 	}
@@ -185,32 +185,37 @@ func (s *Service) Box(ctx context.Context, id string) (Box, error) {
 	return s.view(&b, clock.At(s.o.DB.Now()), nil), nil
 }
 
+// Names gives the names of all boxes, for other domains' lists.
+func (s *Service) Names(ctx context.Context) (map[string]string, error) {
+	return boxNames(ctx, s.o.DB.Read())
+}
+
 // Get reads one box with its history.
-func (s *Service) Get(ctx context.Context, id string) (Detail, error) {
+func (s *Service) Get(ctx context.Context, id string) (BoxDetail, error) {
 	who, err := access.Need(ctx, access.BoxView)
 	if err != nil {
-		return Detail{}, err
+		return BoxDetail{}, err
 	}
 	b, err := s.load(ctx, who, id)
 	if err != nil {
-		return Detail{}, err
+		return BoxDetail{}, err
 	}
 	desired, err := s.desired(ctx, []string{id})
 	if err != nil {
-		return Detail{}, err
+		return BoxDetail{}, err
 	}
 	rows, err := historyOf(ctx, s.o.DB.Read(), id, 50)
 	if err != nil {
-		return Detail{}, err
+		return BoxDetail{}, err
 	}
-	d := Detail{Box: s.view(&b, clock.At(s.o.DB.Now()), desired), History: []HistoryItem{}}
+	d := BoxDetail{Box: s.view(&b, clock.At(s.o.DB.Now()), desired), History: []BoxChange{}}
 	for _, h := range rows {
-		d.History = append(d.History, HistoryItem{State: State(h.State), At: h.At, Reason: h.Reason})
+		d.History = append(d.History, BoxChange{State: State(h.State), At: h.At, Reason: h.Reason})
 	}
 	if b.Status != "" {
 		d.Status = &edgev1.Status{}
 		if err := json.Unmarshal([]byte(b.Status), d.Status); err != nil {
-			return Detail{}, fmt.Errorf("read stored status of box %s: %w", id, err)
+			return BoxDetail{}, fmt.Errorf("read stored status of box %s: %w", id, err)
 		}
 	}
 	return d, nil

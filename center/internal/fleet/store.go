@@ -204,3 +204,15 @@ func silentBoxes(ctx context.Context, tx db.Tx, since clock.Stamp) ([]boxRow, er
 	}
 	return rows, nil
 }
+
+func boxNames(ctx context.Context, q bun.IDB) (map[string]string, error) {
+	var rows []boxRow
+	if err := q.NewSelect().Model(&rows).Column("id", "name").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read names of boxes: %w", err)
+	}
+	out := make(map[string]string, len(rows))
+	for _, b := range rows {
+		out[b.ID] = b.Name
+	}
+	return out, nil
+}

@@ -177,6 +177,9 @@ func (s *Service) Publish(edge string, c edgev1.Config) error {
 	s.mu.Lock()
 	s.configs[edge] = c
 	s.mu.Unlock()
+	if s.broker == nil {
+		return nil // a command without listeners: published when the center starts
+	}
 	return s.send(edge, edgev1.DownConfig, c, true)
 }
 

@@ -29,7 +29,10 @@ type Ref struct {
 }
 
 // Store is a folder of files.
-type Store struct{ dir string }
+type Store struct {
+	dir      string
+	decoding chan struct{}
+}
 
 // Open makes the folders of a store under dir.
 func Open(dir string) (*Store, error) {
@@ -38,7 +41,7 @@ func Open(dir string) (*Store, error) {
 			return nil, fmt.Errorf("open blob store: %w", err)
 		}
 	}
-	return &Store{dir: dir}, nil
+	return &Store{dir: dir, decoding: make(chan struct{}, 2)}, nil
 }
 
 var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)

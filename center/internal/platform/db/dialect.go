@@ -59,6 +59,9 @@ func ForUpdate(tx Tx, q *bun.SelectQuery) *bun.SelectQuery {
 
 // Contains gives a LIKE pattern that finds s anywhere; use it as
 // Where("col LIKE ? ESCAPE '!'", db.Contains(s)).
-func Contains(s string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
+func Contains(s string) string { return "%" + Starts(s) }
+
+// Starts gives a LIKE pattern that finds what begins with s.
+func Starts(s string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_", "\x00", "").Replace(s) + "%"
 }

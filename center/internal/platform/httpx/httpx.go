@@ -87,6 +87,7 @@ func New(o Options) (*fiber.App, huma.API) {
 
 	hc := huma.DefaultConfig("街巡中心接口", "1")
 	hc.CreateHooks = nil // no "$schema" links in answers
+	hc.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath = "", "", ""
 	api := humafiber.New(app, hc)
 	fl := &floor{API: api, o: o}

@@ -1,6 +1,8 @@
 package httpx
 
 import (
+	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,4 +44,17 @@ func chineseMessages() {
 	validation.MsgExpectedMinItems = "至少要有 %d 项"
 	validation.MsgExpectedMaxItems = "最多 %d 项"
 	validation.MsgExpectedRequiredProperty = "缺少必填项 %s"
+}
+
+// schemaName names a type in the interface description. Types of the contract
+// with the boxes get a prefix, so that they never meet a domain's own.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if strings.HasSuffix(t.PkgPath(), "/api/edgev1") {
+		return "Edge" + name
+	}
+	return name
 }
