@@ -26,8 +26,8 @@ import (
 type options struct {
 	Center          string        `help:"Console address of a running center on this machine; empty starts one of its own."`
 	CenterBin       string        `help:"The center's program, when one is started." default:"bin/center"`
-	Account         string        `help:"Account that may add boxes and cameras." default:"yunwei"`
-	Password        string        `help:"Its password." default:"${password}"`
+	Account         string        `help:"Account of the running center that may add boxes and cameras." default:"yunwei"`
+	Password        string        `help:"Its password." env:"JIEXUN_PASSWORD"`
 	Boxes           int           `help:"Boxes, at most 5000." default:"1000"`
 	Cameras         int           `help:"Cameras of each box, at most 64." default:"16"`
 	EventsPerSecond float64       `help:"Events of all boxes together, at most 5000." default:"50"`
@@ -39,7 +39,7 @@ func main() {
 	var cli struct {
 		Run options `cmd:"" help:"Simulate boxes."`
 	}
-	kong.Parse(&cli, kong.Name("boxsim"), kong.Description("Many simulated boxes on one center."), kong.Vars{"password": boxlink.Password})
+	kong.Parse(&cli, kong.Name("boxsim"), kong.Description("Many simulated boxes on one center."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	r, err := run(ctx, cli.Run, os.Stdout)
 	stop()
@@ -82,27 +82,11 @@ func run(ctx context.Context, o options, out io.Writer) (r report, err error) {
 	if err := o.check(); err != nil {
 		return r, err
 	}
-	if o.Center == "" {
-		dir, err := os.MkdirTemp("", "boxsim-*")
-		if err != nil {
-			return r, fmt.Errorf("make data folder: %w", err)
-		}
-		defer os.RemoveAll(dir)
-		bin, err := filepath.Abs(o.CenterBin)
-		if err != nil {
-			return r, fmt.Errorf("--center-bin: %w", err)
-		}
-		c, err := boxlink.StartCenter(ctx, boxlink.CenterOptions{Bin: bin, Data: dir})
-		if err != nil {
-			return r, err
-		}
-		defer func() { err = errors.Join(err, c.Stop()) }()
-		o.Center = c.URL()
-	}
-	console, err := boxlink.SignIn(ctx, o.Center, o.Account, o.Password)
+	console, stop, err := connect(ctx, o)
 	if err != nil {
 		return r, err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	tag := ulid.Make().String()
 	start := time.Now()
 	boxes, err := boxlink.EnrolBoxes(ctx, console, tag[len(tag)-8:], o.Boxes, o.Cameras)
@@ -116,4 +100,30 @@ func run(ctx context.Context, o options, out io.Writer) (r report, err error) {
 	}
 	r.print(out)
 	return r, nil
+}
+
+// connect signs in at the given center, or starts one.
+func connect(ctx context.Context, o options) (*boxlink.Console, func() error, error) {
+	if o.Center != "" {
+		c, err := boxlink.SignIn(ctx, o.Center, o.Account, o.Password)
+		return c, func() error { return nil }, err
+	}
+	bin, err := filepath.Abs(o.CenterBin)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--center-bin: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "boxsim-*")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make data folder: %w", err)
+	}
+	c, err := boxlink.StartCenter(ctx, boxlink.CenterOptions{Bin: bin, Data: dir})
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	stop := func() error { return errors.Join(c.Stop(), os.RemoveAll(dir)) }
+	console, err := c.SignIn(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return console, stop, nil
 }

@@ -115,7 +115,7 @@ func runProduct(ctx context.Context, o options, p place) (rate float64, resent i
 		return 0, 0, nil, err
 	}
 	defer func() { err = errors.Join(err, center.Stop()) }()
-	console, err := boxlink.SignIn(ctx, center.URL(), "yunwei", boxlink.Password)
+	console, err := center.SignIn(ctx)
 	if err != nil {
 		return 0, 0, nil, err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -133,10 +135,10 @@ func (d *database) filled(ctx context.Context, before map[string]int, events int
 	return out, nil
 }
 
-// read loads a table in the order of its primary key.
+// read loads a table in the order of its first columns, which are its key.
 func (d *database) read(ctx context.Context, name string) (table, error) {
 	t := table{name: name}
-	rows, err := d.QueryContext(ctx, `SELECT * FROM `+quote(name)+` ORDER BY 1, 2, 3`)
+	rows, err := d.QueryContext(ctx, `SELECT * FROM `+quote(name))
 	if err != nil {
 		return t, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -155,5 +157,25 @@ func (d *database) read(ctx context.Context, name string) (table, error) {
 		}
 		t.rows = append(t.rows, r)
 	}
+	slices.SortFunc(t.rows, compareRows)
 	return t, rows.Err()
+}
+
+// compareRows orders rows by their columns from the left.
+func compareRows(a, b []any) int {
+	for i := range a {
+		c := 0
+		switch x := a[i].(type) {
+		case string:
+			y, _ := b[i].(string)
+			c = strings.Compare(x, y)
+		case int64:
+			y, _ := b[i].(int64)
+			c = cmp.Compare(x, y)
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
 }

@@ -47,14 +47,21 @@ func (o CenterOptions) Command(ctx context.Context, args ...string) ([]byte, err
 	return out, nil
 }
 
-// StartCenter loads the demonstration accounts and starts the center; it
+// The account that StartCenter makes: it may add boxes and cameras.
+const (
+	account       = "measure"
+	firstPassword = "First-of-all-2026"
+	password      = "Second-of-all-2026"
+)
+
+// StartCenter makes an account for the measurement and starts the center; it
 // returns once the center answers.
 func StartCenter(ctx context.Context, o CenterOptions) (*Center, error) {
-	scenes := filepath.Join(o.Data, "scenes")
-	if err := os.MkdirAll(scenes, 0o755); err != nil {
+	if err := os.MkdirAll(o.Data, 0o755); err != nil {
 		return nil, fmt.Errorf("start center: %w", err)
 	}
-	if _, err := o.Command(ctx, "seed", "demo", "--rtsp", "rtsp://127.0.0.1:8654", "--scenes", scenes); err != nil {
+	o.Env = append(o.Env, "JIEXUN_PASSWORD="+firstPassword)
+	if _, err := o.Command(ctx, "user", "add", account, "--name", "测量", "--role", "it", "--region", District); err != nil {
 		return nil, err
 	}
 	c := &Center{o: o, done: make(chan error, 1)}
@@ -108,6 +115,19 @@ func (c *Center) ready(ctx context.Context, log string) error {
 	return errors.Join(errors.New("the center did not answer"), ctx.Err())
 }
 
+// SignIn opens a session of the measurement's account.
+func (c *Center) SignIn(ctx context.Context) (*Console, error) {
+	first, err := SignIn(ctx, c.URL(), account, firstPassword)
+	if err != nil {
+		return nil, err
+	}
+	change := map[string]string{"old": firstPassword, "new": password}
+	if err := first.Do(ctx, http.MethodPost, "/api/session/password", change, nil); err != nil {
+		return nil, err
+	}
+	return SignIn(ctx, c.URL(), account, password)
+}
+
 // URL is the console's address.
 func (c *Center) URL() string { return "http://" + c.HTTP }
 
@@ -142,4 +162,14 @@ func freeAddrs(to ...*string) error {
 		*a = l.Addr().String()
 	}
 	return nil
+}
+
+// BuildCenter builds the center's program into a folder; it needs the Go
+// tools and runs anywhere inside the module.
+func BuildCenter(ctx context.Context, dir string) (string, error) {
+	bin := filepath.Join(dir, "center")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", bin, "jiexun/center/cmd/center").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build center: %w: %.4000s", err, out)
+	}
+	return bin, nil
 }

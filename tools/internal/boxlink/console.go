@@ -60,9 +60,8 @@ func (c *Console) Do(ctx context.Context, method, path string, in, out any) erro
 	return nil
 }
 
-// Demonstration accounts and places that the tools use.
+// Where simulated boxes and cameras are: a district and a street in it.
 const (
-	Password = "Jiexun@2026"
 	District = "310101"
 	Street   = "310101013"
 )
