@@ -135,7 +135,7 @@ func lightOf(g *picture.Gray, margin int, c PictureConfig) light {
 // that cannot be found was taken away; otherwise something lies over it.
 func (p plate) blends(src *picture.YUV, c PictureConfig) bool {
 	pr := project(p.q)
-	const nx, ny = 24, 12
+	const nx, ny = 96, 48 // dense, so that bricks and slats average out
 	var in, out look
 	lut := lumaTable(src.FullRange)
 	for j := -ny / 3; j < ny+ny/3; j++ {

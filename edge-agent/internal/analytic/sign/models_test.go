@@ -137,16 +137,33 @@ func (s street) write(t testing.TB, file, text string, px float64, c color.Color
 	d.DrawString(text)
 }
 
-// yuv adds the sensor's noise.
+// yuv adds the sensor's noise. The noise is a short sequence that starts
+// elsewhere on each row, which keeps many pictures cheap.
 func (s street) yuv(gain float64, noise int, seed uint64) *picture.YUV {
-	p := picture.FromImage(s.img)
-	rnd := rand.New(rand.NewPCG(seed, 2))
-	for i, v := range p.Y {
-		n := float64(v) * gain
-		if noise > 0 {
-			n += float64(rnd.IntN(2*noise+1) - noise)
+	b := s.img.Bounds()
+	ycc := image.NewYCbCr(b, image.YCbCrSubsampleRatio420)
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			o := y*s.img.Stride + x*4
+			yy, cb, cr := color.RGBToYCbCr(s.img.Pix[o], s.img.Pix[o+1], s.img.Pix[o+2])
+			ycc.Y[y*ycc.YStride+x] = yy
+			ycc.Cb[y/2*ycc.CStride+x/2], ycc.Cr[y/2*ycc.CStride+x/2] = cb, cr
 		}
-		p.Y[i] = byte(min(max(n, 0), 255))
+	}
+	p := &picture.YUV{W: b.Dx(), H: b.Dy(), Y: ycc.Y, U: ycc.Cb, V: ycc.Cr, YStride: ycc.YStride, CStride: ycc.CStride, FullRange: true}
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	var grain [1021]float64
+	for i := range grain {
+		if noise > 0 {
+			grain[i] = float64(rnd.IntN(2*noise+1) - noise)
+		}
+	}
+	for y := range p.H {
+		from := rnd.IntN(len(grain))
+		for x := range p.W {
+			v := float64(p.Y[y*p.YStride+x])*gain + grain[(from+x)%len(grain)]
+			p.Y[y*p.YStride+x] = byte(min(max(v, 0), 255))
+		}
 	}
 	return p
 }

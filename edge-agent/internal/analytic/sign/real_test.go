@@ -44,7 +44,7 @@ func TestReadsRenderedSigns(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := int(c.px*float64(len([]rune(c.name)))*1.3) + 30
-			s := newStreet(1280, 720, image.Rect(300, 200, 300+w, 200+int(c.px*1.8)), uint64(i))
+			s := newStreet(720, 400, image.Rect(100, 100, 100+w, 100+int(c.px*1.8)), uint64(i))
 			s.board(c.board)
 			s.write(t, c.font, c.name, c.px, c.ink)
 			a := analyticOf(t, s.zone(c.name))
@@ -65,9 +65,9 @@ func TestReadsRenderedSigns(t *testing.T) {
 
 // TestLifeOfARenderedSign goes through the states with the real networks.
 func TestLifeOfARenderedSign(t *testing.T) {
-	rect := image.Rect(400, 220, 820, 320)
+	rect := image.Rect(120, 120, 480, 210)
 	draw := func(board color.Color, text string) street {
-		s := newStreet(1280, 720, rect, 5)
+		s := newStreet(640, 360, rect, 5)
 		if board != nil {
 			s.board(board)
 		}
@@ -118,7 +118,7 @@ func TestLifeOfARenderedSign(t *testing.T) {
 
 // TestTinyLettersAreNotJudged shows a sign too small to read.
 func TestTinyLettersAreNotJudged(t *testing.T) {
-	s := newStreet(1280, 720, image.Rect(300, 200, 344, 212), 3)
+	s := newStreet(640, 360, image.Rect(300, 200, 344, 212), 3)
 	s.board(color.RGBA{160, 25, 30, 255})
 	s.write(t, "NotoSansCJK-Bold.ttc", "大壶春馆", 7, color.White)
 	a := analyticOf(t, s.zone("阿婆生煎"))

@@ -99,7 +99,7 @@ func (s *stage) machine(d analytic.Detector) *Analytic {
 // show draws the wall and the sign of that number; 0 is the bare wall, -1 a
 // white sheet over the sign.
 func (s *stage) show(number int) {
-	const w, h = 640, 480
+	const w, h = 400, 300
 	s.frame = picture.NewYUV(w, h)
 	r := rand.New(rand.NewPCG(77, 7))
 	for y := range h {
@@ -133,8 +133,12 @@ func (s *stage) look(dt time.Duration) analytic.Observation {
 	s.t.Helper()
 	s.at = s.at.Add(dt)
 	f := s.frame.Clone()
+	var grain [509]int
+	for i := range grain {
+		grain[i] = s.rnd.IntN(9) - 4
+	}
 	for i, v := range f.Y {
-		f.Y[i] = byte(min(max(int(v)+s.rnd.IntN(9)-4, 16), 235))
+		f.Y[i] = byte(min(max(int(v)+grain[i%len(grain)], 16), 235))
 	}
 	res, err := s.a.Observe(context.Background(), &analytic.Input{Camera: "c", At: s.at, Frame: f})
 	if err != nil {
@@ -325,7 +329,7 @@ func TestOperatorReferenceAndOrnamentalLetters(t *testing.T) {
 
 func TestReferenceOfTheSignAlone(t *testing.T) {
 	s := newStage(t, nil)
-	cut := cutYUV(s.frame, picture.Rect{X0: 160, Y0: 120, X1: 480, Y1: 240})
+	cut := cutYUV(s.frame, picture.Rect{X0: 100, Y0: 74, X1: 300, Y1: 150})
 	if err := s.a.SetReference("z", cut, false); err != nil {
 		t.Fatal(err)
 	}
