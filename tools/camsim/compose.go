@@ -26,13 +26,14 @@ type composeCmd struct {
 	GOP     time.Duration `help:"Distance of key pictures." default:"1s"`
 	Out     string        `help:"Folder for main.mp4, sub.mp4, truth.json and reference.jpg." required:""`
 	NoSub   bool          `help:"Write no sub-stream."`
+	Once    bool          `help:"For playing once: things may be there at the start and leave for good."`
 }
 
 // Run composes one scene.
 func (k *composeCmd) Run(c *cli) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	spec := scene.Spec{Seed: k.Seed, Kind: scene.Kind(k.Kind), Seconds: k.Seconds, FPS: k.FPS}
+	spec := scene.Spec{Seed: k.Seed, Kind: scene.Kind(k.Kind), Seconds: k.Seconds, FPS: k.FPS, Once: k.Once}
 	if _, err := fmt.Sscanf(k.Size, "%dx%d", &spec.Width, &spec.Height); err != nil {
 		return fmt.Errorf("--size %q: use WIDTHxHEIGHT, for example 1280x720", k.Size)
 	}
@@ -87,7 +88,7 @@ func demoScenes() []scene.Spec {
 	}
 	return []scene.Spec{
 		spec(101, scene.KindStacking), spec(202, scene.KindFrontage),
-		spec(303, scene.KindSign), spec(404, scene.KindDistractors),
+		spec(303, scene.KindSign), spec(405, scene.KindDistractors),
 	}
 }
 

@@ -106,7 +106,7 @@ func specs(n int, from, to uint64, kinds []string, seconds float64) ([]scene.Spe
 		if seed > to {
 			return nil, fmt.Errorf("%d composed scenes need %d seeds, %d-%d has %d", n, n, from, to, to-from+1)
 		}
-		s := scene.Spec{Seed: seed, Kind: scene.Kind(kinds[i%len(kinds)]), Seconds: seconds, Width: 1280, Height: 720, FPS: 10}
+		s := scene.Spec{Seed: seed, Kind: scene.Kind(kinds[i%len(kinds)]), Seconds: seconds, Width: 1280, Height: 720, FPS: 10, Once: true}
 		if err := s.Validate(); err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func specs(n int, from, to uint64, kinds []string, seconds float64) ([]scene.Spe
 
 // compose makes a scene in the folder, or finds it made earlier.
 func compose(ctx context.Context, a *scene.Assets, s scene.Spec, root string) (string, error) {
-	dir := filepath.Join(root, fmt.Sprintf("%s-%s-%d-%gs", scene.Renderer, s.Kind, s.Seed, s.Seconds))
+	dir := filepath.Join(root, fmt.Sprintf("%s-%s-%d-%gs-once", scene.Renderer, s.Kind, s.Seed, s.Seconds))
 	if _, err := os.Stat(filepath.Join(dir, scene.TruthFile)); err == nil {
 		return filepath.Join(dir, scene.MainFile), nil
 	}

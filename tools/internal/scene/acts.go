@@ -78,31 +78,18 @@ type thingAct struct {
 	p        placed
 	at, away float64
 	in, out  leg     // how it moves while somebody moves it
-	initial  bool    // already there when the loop begins
 	from, to float64 // while it stands
 }
 
 func (a *thingAct) draws(t float64) []drawing {
 	along := a.at
-	if a.initial {
-		// There from the start, away from "from" to "to", then back.
-		switch {
-		case t > a.out.t0 && t < a.out.t1:
-			along = a.out.at(t)
-		case t > a.in.t0 && t < a.in.t1:
-			along = a.in.at(t)
-		case t >= a.out.t1 && t <= a.in.t0:
-			return nil
-		}
-	} else {
-		switch {
-		case t < a.in.t0 || t > a.out.t1:
-			return nil
-		case t < a.in.t1:
-			along = a.in.at(t)
-		case t > a.out.t0:
-			along = a.out.at(t)
-		}
+	switch {
+	case t < a.in.t0 || t > a.out.t1:
+		return nil
+	case t < a.in.t1:
+		along = a.in.at(t)
+	case t > a.out.t0:
+		along = a.out.at(t)
 	}
 	foot := a.s.v.project(a.s.at(along, a.away, 0))
 	return []drawing{{int(foot.y), func(f *frame, m *matter) { a.p.put(f, m, foot, 1) }}}

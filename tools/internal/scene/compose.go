@@ -25,6 +25,9 @@ type Spec struct {
 	// Width and Height are the picture's size, even, 16 to 9.
 	Width, Height int
 	FPS           float64
+	// Once allows what only makes sense when the scene is played a single
+	// time: things that are there at the start and leave for good.
+	Once bool
 }
 
 // Validate names the field that is wrong.
@@ -136,7 +139,7 @@ func (a *Assets) New(ctx context.Context, spec Spec) (*Composer, error) {
 	c.st.lamp(c.m)
 	c.truth = Truth{Version: TruthVersion, Seed: spec.Seed, Kind: spec.Kind, Width: v.w, Height: v.h, FPS: spec.FPS,
 		DurationS: float64(c.total) / spec.FPS, Events: []Event{}, Distractors: []Distractor{}, Faults: []FaultSpan{}}
-	c.script = &script{st: c.st, cast: a.cast, fonts: a.fonts, rng: rng, total: spec.Seconds, truth: &c.truth}
+	c.script = &script{st: c.st, cast: a.cast, fonts: a.fonts, rng: rng, total: spec.Seconds, once: spec.Once, truth: &c.truth}
 	if err := c.script.build(spec.Kind); err != nil {
 		return nil, fmt.Errorf("write scene script: %w", err)
 	}

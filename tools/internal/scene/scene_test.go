@@ -85,7 +85,7 @@ func TestTruthOfEveryKind(t *testing.T) {
 	for _, k := range Kinds() {
 		for seed := uint64(1); seed <= 2; seed++ {
 			s := tiny(k, seed)
-			s.Seconds = 90
+			s.Seconds, s.Once = 90, seed == 2
 			c, err := a.New(t.Context(), s)
 			if err != nil {
 				t.Fatalf("%s seed %d: %v", k, seed, err)

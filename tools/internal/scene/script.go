@@ -47,6 +47,7 @@ type script struct {
 	fonts *Fonts
 	rng   *rand.Rand
 	total float64
+	once  bool
 	acts  []act
 	light light
 	truth *Truth
@@ -275,16 +276,15 @@ func (s *script) bystander(from, to float64) {
 	s.distract("person", from, to, s.box(at, away, rect{-.3 * m, -1.75 * m, .6 * m, 1.8 * m}))
 }
 
-// leaver is a thing that is there when the scene begins, is taken away, and
-// is back before the loop ends.
-func (s *script) leaver(from, back float64) {
+// leaver is a thing that is there when the scene begins and is taken away. It
+// does not come back, so it belongs into scenes that are played once.
+func (s *script) leaver(from float64) {
 	kinds := pavementThings()
 	m := makeThing(kinds[s.rng.IntN(len(kinds))], s.rng)
 	away := s.kerbDepth() + s.between(.2, 1.2)
-	at := s.place(away, m.rx, 0, s.total)
-	a := &thingAct{s: s.st, at: at, away: away, initial: true, p: s.st.render(m, at, away, 1)}
+	at := s.place(away, m.rx, 0, from+15)
+	a := &thingAct{s: s.st, at: at, away: away, p: s.st.render(m, at, away, 1), in: leg{at, at, -2, -1}}
 	a.out = s.bring(at, away, m.rx, from, true)
-	a.in = s.bring(at, away, m.rx, back, false)
 	s.acts = append(s.acts, a)
 	s.distract("initial_leaves", 0, from, s.box(at, away, a.p.box))
 }
@@ -333,8 +333,8 @@ func (s *script) build(kind Kind) error {
 		s.bystander(t*.6, t*.6+math.Min(22, t*.2))
 		s.vehicle(s.anyVehicle(), t*.2, t*.2+math.Min(28, t*.3))
 		s.vehicle(s.anyVehicle(), t*.55, t*.55+math.Min(30, t*.25))
-		if t >= 60 {
-			s.leaver(t*.3, t*.82)
+		if s.once {
+			s.leaver(t * .3)
 		}
 	default:
 		return fmt.Errorf("scene kind %q is unknown", kind)
