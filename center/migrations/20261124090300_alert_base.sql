@@ -53,13 +53,17 @@ CREATE TABLE alert_items (
 );
 CREATE UNIQUE INDEX ix_alert_items_event ON alert_items (edge_id, event_id);
 CREATE UNIQUE INDEX ix_alert_items_no ON alert_items (no);
-CREATE INDEX ix_alert_items_state ON alert_items (state, received_at, region_code, kind, evidence_use, score, camera_id, shop_id, id);
-CREATE INDEX ix_alert_items_received ON alert_items (received_at, region_code, state, kind, evidence_use, score, camera_id, shop_id, id);
-CREATE INDEX ix_alert_items_camera ON alert_items (camera_id, state, received_at);
-CREATE INDEX ix_alert_items_shop ON alert_items (shop_id, kind, received_at);
-CREATE INDEX ix_alert_items_decided ON alert_items (decided_by, decided_at);
-CREATE INDEX ix_alert_items_day ON alert_items (received_ymd, region_code, state);
-CREATE INDEX ix_alert_items_order ON alert_items (order_id);
+-- Lists count and page on these alone: the order first, then every filter.
+CREATE INDEX ix_alert_items_state ON alert_items (state, received_at, id, region_code, kind, evidence_use, score, camera_id, shop_id);
+CREATE INDEX ix_alert_items_received ON alert_items (received_at, id, region_code, state, kind, evidence_use, score, camera_id, shop_id);
+CREATE INDEX ix_alert_items_camera ON alert_items (camera_id, received_at, id, region_code, state, kind, evidence_use, score, shop_id);
+CREATE INDEX ix_alert_items_shop ON alert_items (shop_id, received_at, id, region_code, state, kind, evidence_use, score, camera_id);
+CREATE INDEX ix_alert_items_region ON alert_items (region_code, state);
+CREATE INDEX ix_alert_items_search ON alert_items (search, region_code, state, received_at, id);
+CREATE INDEX ix_alert_items_mine ON alert_items (decided_by, received_at, id, region_code, state) WHERE decided_by <> '';
+CREATE INDEX ix_alert_items_decided ON alert_items (decided_at, region_code, state, received_at) WHERE decided_at IS NOT NULL;
+CREATE INDEX ix_alert_items_day ON alert_items (received_ymd, region_code, state, camera_id);
+CREATE INDEX ix_alert_items_order ON alert_items (order_id) WHERE order_id <> '';
 
 CREATE TABLE alert_events (
     alert_id TEXT PRIMARY KEY REFERENCES alert_items (id),

@@ -42,7 +42,7 @@ func still(e edgev1.Event, what, did string) string {
 		fmt.Fprintf(&b, "，约占画面 %s%%", trim(e.Area*100))
 	}
 	if e.Rule.DwellS > 0 {
-		fmt.Fprintf(&b, "，超过 %s静置阈值后确认", span(time.Duration(e.Rule.DwellS*float64(time.Second)))+" ")
+		fmt.Fprintf(&b, "，超过 %s静置阈值后确认", span(time.Duration(e.Rule.DwellS*float64(time.Second))))
 	}
 	fmt.Fprintf(&b, "，置信度 %.2f", e.Score)
 	if e.ZoneHours != "" {

@@ -90,7 +90,7 @@ func rowOf(a Alert) itemRow {
 }
 
 func searchOf(a Alert) string {
-	return a.No + " " + a.ShopName + " " + a.CameraName + " " + a.Address + " " + a.ZoneName + " " + a.OrderNo
+	return a.ShopName + " " + a.CameraName + " " + a.Address + " " + a.ZoneName + " " + a.OrderNo
 }
 
 // get loads one alert inside the actor's scope.
@@ -229,7 +229,7 @@ func seesBlob(ctx context.Context, idb bun.IDB, who access.Actor, sm3 string) (b
 // orderClosed notes on an order's alerts that it was closed.
 func orderClosed(ctx context.Context, tx db.Tx, order, result string) error {
 	_, err := tx.NewUpdate().Model((*itemRow)(nil)).Set("order_state = ?", "closed").Set("order_result = ?", result).
-		Where("order_id = ?", order).Exec(ctx)
+		Where("order_id = ? AND order_id <> ''", order).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("note the closed order on its alerts: %w", err)
 	}
@@ -239,7 +239,7 @@ func orderClosed(ctx context.Context, tx db.Tx, order, result string) error {
 // orderMoved notes on an order's alerts where the order stands.
 func orderMoved(ctx context.Context, tx db.Tx, order, state string) error {
 	_, err := tx.NewUpdate().Model((*itemRow)(nil)).Set("order_state = ?", state).
-		Where("order_id = ? AND order_state <> ?", order, "closed").Exec(ctx)
+		Where("order_id = ? AND order_id <> '' AND order_state <> ?", order, "closed").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("note the order's state on its alerts: %w", err)
 	}

@@ -3,6 +3,7 @@ package alerts
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -50,7 +51,7 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 	case TabLater:
 		q = q.Where("a.state = ?", Later)
 	case TabMine:
-		q = q.Where("a.decided_by = ?", who.ID)
+		q = q.Where("a.decided_by = ? AND a.decided_by <> ''", who.ID)
 	}
 	if f.State != "" {
 		q = q.Where("a.state = ?", f.State)
@@ -83,10 +84,20 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 	if f.To != nil {
 		q = q.Where("a.received_at < ?", *f.To)
 	}
-	if f.Q != "" {
+	switch {
+	case f.Q == "":
+	case numberForm(f.Q):
+		// The beginning of a number is a range of the number's index.
+		q = q.Where("a.no >= ? AND a.no < ?", f.Q, f.Q+"~")
+	default:
 		q = q.Where("a.search LIKE ? ESCAPE '!'", db.Contains(f.Q))
 	}
 	return q
+}
+
+// numberForm tells whether a text begins an alert number, YJ20261124-00001.
+func numberForm(s string) bool {
+	return strings.HasPrefix(s, "YJ") && strings.Trim(s[2:], "0123456789-") == ""
 }
 
 func sortable() map[string]string {
