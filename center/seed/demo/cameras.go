@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -80,13 +81,23 @@ func (s *seeder) ensure(ctx context.Context, in directory.CameraInput) (director
 		return c, true, err
 	}
 	c := x.Camera
-	if c.DeletedAt != nil || c.URL == in.URL && c.SubURL == in.SubURL && c.BoxID == in.BoxID {
+	if c.DeletedAt != nil || c.URL == bare(in.URL) && c.SubURL == bare(in.SubURL) && c.BoxID == in.BoxID {
 		return c, false, nil
 	}
 	in.Name, in.Address, in.Lng, in.Lat, in.Tags, in.Legal = c.Name, c.Address, c.Lng, c.Lat, c.Tags, c.Legal
 	in.IntervalMS, in.SquadOrgID, in.Rev = c.IntervalMS, c.SquadOrgID, c.Rev
 	c, err = s.Directory.Update(ctx, c.ID, in)
 	return c, false, err
+}
+
+// bare is a stream's address as it is stored, without credentials.
+func bare(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address // the directory says what is wrong with it
+	}
+	u.User = nil
+	return u.String()
 }
 
 func (s *seeder) point(ctx context.Context, i int, p point) error {
