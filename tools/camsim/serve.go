@@ -56,11 +56,17 @@ func (s *serveCmd) Run(c *cli) error {
 }
 
 func serveControl(ctx context.Context, addr string, h http.Handler) error {
+	return serveControlOn(ctx, addr, h, func(at string) { fmt.Printf("control http://%s/paths\n", at) })
+}
+
+// serveControlOn tells the address that was opened and serves until the
+// context ends.
+func serveControlOn(ctx context.Context, addr string, h http.Handler, opened func(string)) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("open control address: %w", err)
 	}
-	fmt.Printf("control http://%s/paths\n", l.Addr())
+	opened(l.Addr().String())
 	web := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
