@@ -47,7 +47,7 @@ CREATE TABLE alert_items (
     order_no        TEXT NOT NULL,
     order_state     TEXT NOT NULL,
     order_result    TEXT NOT NULL,
-    search          TEXT NOT NULL,
+    text_key        TEXT NOT NULL, -- of alert_texts
     received_ymd    INTEGER NOT NULL,
     rev             BIGINT NOT NULL
 );
@@ -59,11 +59,19 @@ CREATE INDEX ix_alert_items_received ON alert_items (received_at, id, region_cod
 CREATE INDEX ix_alert_items_camera ON alert_items (camera_id, received_at, id, region_code, state, kind, evidence_use, score, shop_id);
 CREATE INDEX ix_alert_items_shop ON alert_items (shop_id, received_at, id, region_code, state, kind, evidence_use, score, camera_id);
 CREATE INDEX ix_alert_items_region ON alert_items (region_code, state);
-CREATE INDEX ix_alert_items_search ON alert_items (search, region_code, state, received_at, id);
+CREATE INDEX ix_alert_items_text ON alert_items (text_key, received_at, id, region_code, state);
+CREATE INDEX ix_alert_items_order_no ON alert_items (order_no) WHERE order_no <> '';
 CREATE INDEX ix_alert_items_mine ON alert_items (decided_by, received_at, id, region_code, state) WHERE decided_by <> '';
 CREATE INDEX ix_alert_items_decided ON alert_items (decided_at, region_code, state, received_at) WHERE decided_at IS NOT NULL;
 CREATE INDEX ix_alert_items_day ON alert_items (received_ymd, region_code, state, camera_id);
 CREATE INDEX ix_alert_items_order ON alert_items (order_id) WHERE order_id <> '';
+
+-- What free text is searched in: names of shop, camera, place and zone. Many
+-- alerts share one, so that a search reads few rows.
+CREATE TABLE alert_texts (
+    id   TEXT PRIMARY KEY, -- digest of the text
+    text TEXT NOT NULL
+);
 
 CREATE TABLE alert_events (
     alert_id TEXT PRIMARY KEY REFERENCES alert_items (id),
@@ -144,5 +152,6 @@ DROP TABLE alert_samples;
 DROP TABLE alert_history;
 DROP TABLE alert_blobs;
 DROP TABLE alert_events;
+DROP TABLE alert_texts;
 DROP TABLE alert_items;
 DROP TABLE alert_numbers;

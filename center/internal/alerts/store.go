@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/access"
+	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
@@ -57,7 +59,7 @@ type itemRow struct {
 	OrderNo        string
 	OrderState     string
 	OrderResult    string
-	Search         string
+	TextKey        string
 	ReceivedYMD    int `bun:"received_ymd"`
 	Rev            int64
 }
@@ -85,12 +87,37 @@ func rowOf(a Alert) itemRow {
 		EvidenceReason: a.EvidenceReason, Thumb: a.Thumb, Text: a.Text, SignText: a.SignText, DecidedBy: a.DecidedBy,
 		DecidedName: a.DecidedName, DecidedAt: a.DecidedAt, Decision: a.Decision, PriorState: a.PriorState,
 		OrderID: a.OrderID, OrderNo: a.OrderNo, OrderState: a.OrderState, OrderResult: a.OrderResult,
-		Search: searchOf(a), ReceivedYMD: clock.YMD(a.ReceivedAt.Time()), Rev: a.Rev,
+		TextKey: textOf(a).ID, ReceivedYMD: clock.YMD(a.ReceivedAt.Time()), Rev: a.Rev,
 	}
 }
 
-func searchOf(a Alert) string {
-	return a.ShopName + " " + a.CameraName + " " + a.Address + " " + a.ZoneName + " " + a.OrderNo
+// textRow is a text that alerts are searched by.
+type textRow struct {
+	bun.BaseModel `bun:"table:alert_texts,alias:t"`
+
+	ID   string `bun:",pk"`
+	Text string
+}
+
+func textOf(a Alert) textRow {
+	text := strings.Join([]string{a.ShopName, a.CameraName, a.Address, a.StreetName, a.ZoneName}, " ")
+	return textRow{ID: blob.Digest([]byte(text))[:24], Text: text}
+}
+
+// addTexts stores the search texts of alerts that are not stored yet.
+func addTexts(ctx context.Context, tx db.Tx, list ...Alert) error {
+	rows := []textRow{}
+	seen := map[string]bool{}
+	for _, a := range list {
+		if t := textOf(a); !seen[t.ID] {
+			seen[t.ID] = true
+			rows = append(rows, t)
+		}
+	}
+	if _, err := tx.NewInsert().Model(&rows).On("CONFLICT (id) DO NOTHING").Exec(ctx); err != nil {
+		return fmt.Errorf("store search texts: %w", err)
+	}
+	return nil
 }
 
 // get loads one alert inside the actor's scope.
@@ -110,11 +137,14 @@ func get(ctx context.Context, idb bun.IDB, who access.Actor, id string) (Alert, 
 // columns of the box are left alone, so that a message that came in between
 // is not undone.
 func saveDecision(ctx context.Context, tx db.Tx, a Alert) (Alert, error) {
+	if err := addTexts(ctx, tx, a); err != nil {
+		return a, err
+	}
 	r := rowOf(a)
 	r.Rev++
 	res, err := tx.NewUpdate().Model(&r).
 		Column("state", "kind", "text", "shop_id", "shop_name", "bind_reason", "decided_by", "decided_name", "decided_at",
-			"decision", "prior_state", "order_id", "order_no", "order_state", "order_result", "search", "rev").
+			"decision", "prior_state", "order_id", "order_no", "order_state", "order_result", "text_key", "rev").
 		Where("a.id = ? AND a.rev = ?", a.ID, a.Rev).Exec(ctx)
 	if err != nil {
 		return a, fmt.Errorf("save alert %s: %w", a.No, err)

@@ -86,18 +86,21 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 	}
 	switch {
 	case f.Q == "":
-	case numberForm(f.Q):
+	case numberForm(f.Q, "YJ"):
 		// The beginning of a number is a range of the number's index.
 		q = q.Where("a.no >= ? AND a.no < ?", f.Q, f.Q+"~")
+	case numberForm(f.Q, "GD"):
+		q = q.Where("a.order_no >= ? AND a.order_no < ? AND a.order_no <> ''", f.Q, f.Q+"~")
 	default:
-		q = q.Where("a.search LIKE ? ESCAPE '!'", db.Contains(f.Q))
+		q = q.Where("a.text_key IN (SELECT t.id FROM alert_texts AS t WHERE t.text LIKE ? ESCAPE '!')", db.Contains(f.Q))
 	}
 	return q
 }
 
-// numberForm tells whether a text begins an alert number, YJ20261124-00001.
-func numberForm(s string) bool {
-	return strings.HasPrefix(s, "YJ") && strings.Trim(s[2:], "0123456789-") == ""
+// numberForm tells whether a text begins a number such as YJ20261124-00001.
+func numberForm(s, prefix string) bool {
+	rest, ok := strings.CutPrefix(s, prefix)
+	return ok && strings.Trim(rest, "0123456789-") == ""
 }
 
 func sortable() map[string]string {

@@ -40,8 +40,10 @@ func reserve(ctx context.Context, tx db.Tx, ymd, n int) (int64, error) {
 // insertAll stores new alerts with their events and the list of pictures.
 func insertAll(ctx context.Context, tx db.Tx, list []*taken) error {
 	items, bodies, blobs := []itemRow{}, []eventRow{}, []blobRow{}
+	alerts := []Alert{}
 	for _, t := range list {
 		items = append(items, rowOf(t.alert))
+		alerts = append(alerts, t.alert)
 		body, err := json.Marshal(t.event)
 		if err != nil {
 			return fmt.Errorf("store event %s: %w", t.event.ID, err)
@@ -51,6 +53,9 @@ func insertAll(ctx context.Context, tx db.Tx, list []*taken) error {
 	}
 	if len(items) == 0 {
 		return nil
+	}
+	if err := addTexts(ctx, tx, alerts...); err != nil {
+		return err
 	}
 	if _, err := tx.NewInsert().Model(&items).Exec(ctx); err != nil {
 		return fmt.Errorf("store alerts: %w", err)
