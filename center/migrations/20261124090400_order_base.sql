@@ -20,7 +20,7 @@ CREATE UNIQUE INDEX ix_order_rules_kind ON order_rules (kind, version);
 
 INSERT INTO order_rules (id, kind, name, version, limit_minutes, merge_hours, near_percent, near_today,
     warn_distance_m, escalate_minutes, effective_from_at, effective_to_at, source, verified)
-VALUES ('01K000000000000000RULE0001', '*', '非现工单到场反馈时限', 1, 240, 24, 20, 1,
+VALUES ('order-rule-1', '*', '非现工单到场反馈时限', 1, 240, 24, 20, 1,
     200, '[0,120]', 0, NULL, '默认配置，无公开依据，待业务部门确认', 0);
 
 CREATE TABLE order_numbers (
