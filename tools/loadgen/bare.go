@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,15 +18,13 @@ const (
 // bareLoop inserts the rows into an empty database of the same schema and
 // tells how long that took. There is nothing in it but database/sql with
 // prepared statements.
-func bareLoop(ctx context.Context, d *database, tables []table, events int) (time.Duration, error) {
+func bareLoop(ctx context.Context, d *database, tables []table, events int) (took time.Duration, err error) {
 	stmts := make([]*insert, len(tables))
 	for i, t := range tables {
-		s, err := prepareInsert(ctx, d, t)
-		if err != nil {
+		if stmts[i], err = prepareInsert(ctx, d, t); err != nil {
 			return 0, err
 		}
-		defer s.close()
-		stmts[i] = s
+		defer func() { err = errors.Join(err, stmts[i].close()) }()
 	}
 	chunks := (events + eventsPerTx - 1) / eventsPerTx
 	start := time.Now()
@@ -74,13 +73,13 @@ func prepareInsert(ctx context.Context, d *database, t table) (*insert, error) {
 	return &s, nil
 }
 
-func (s *insert) close() {
-	s.many.Close()
-	s.one.Close()
-}
+func (s *insert) close() error { return errors.Join(s.many.Close(), s.one.Close()) }
 
-func (s *insert) exec(ctx context.Context, tx *sql.Tx, rows [][]any) error {
-	many, one := tx.StmtContext(ctx, s.many), tx.StmtContext(ctx, s.one)
+func (s *insert) exec(ctx context.Context, tx *sql.Tx, rows [][]any) (err error) {
+	many := tx.StmtContext(ctx, s.many)
+	defer func() { err = errors.Join(err, many.Close()) }()
+	one := tx.StmtContext(ctx, s.one)
+	defer func() { err = errors.Join(err, one.Close()) }()
 	for len(rows) >= rowsPerStatement {
 		var args []any
 		for _, r := range rows[:rowsPerStatement] {

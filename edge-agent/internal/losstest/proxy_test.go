@@ -1,6 +1,7 @@
 package losstest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -114,7 +115,7 @@ func (p *proxy) copy(to, from net.Conn) {
 			}
 		}
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				reset(to)
 			}
 			break

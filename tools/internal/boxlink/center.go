@@ -108,7 +108,7 @@ func (c *Center) ready(ctx context.Context, log string) error {
 		case err := <-c.done:
 			c.done <- err
 			text, _ := os.ReadFile(log)
-			return fmt.Errorf("the center ended: %v: %.4000s", err, text)
+			return fmt.Errorf("the center ended: %w\n%.4000s", errors.Join(errEnded, err), text)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -150,6 +150,8 @@ func (c *Center) Stop() error {
 	}
 	return errors.New("the center did not end within 15 s of SIGTERM")
 }
+
+var errEnded = errors.New("it was not told to")
 
 // freeAddrs chooses free loopback ports.
 func freeAddrs(to ...*string) error {
