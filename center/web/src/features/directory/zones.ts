@@ -67,6 +67,16 @@ export function parseHours(s: string | undefined): Span[] {
   })
 }
 
+/** 7:5, 0730 or 19：30 as 07:05, 07:30, 19:30; anything else keeps the old. */
+export function tidyTime(text: string, old: string): string {
+  const m = /^\s*(\d{1,2})[:：.]?(\d{2})?\s*$/.exec(text)
+  if (!m) return old
+  const h = Number(m[1])
+  const mi = Number(m[2] ?? 0)
+  if (h > 24 || mi > 59 || (h === 24 && mi > 0)) return old
+  return `${String(h).padStart(2, '0')}:${String(mi).padStart(2, '0')}`
+}
+
 export function formatHours(s: Span[]): string {
   return s.map((x) => `${x.from}-${x.to}`).join(',')
 }
