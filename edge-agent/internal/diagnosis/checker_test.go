@@ -76,9 +76,19 @@ func (s scene) draw(g *picture.Gray, seed uint64) *picture.YUV {
 			f = boxBlur(f, s.blur)
 		}
 	}
+	var grain [1021]float64
+	for i := range grain {
+		if s.noise > 0 {
+			grain[i] = float64(r.IntN(2*s.noise+1) - s.noise)
+		}
+	}
 	p := picture.NewYUV(w, h)
 	p.FullRange = true
+	from := 0
 	for i, v := range f {
+		if i%w == 0 {
+			from = r.IntN(len(grain))
+		}
 		v = v*(1-s.fog) + 190*s.fog
 		v = v*s.gain + s.offset
 		x, y := i%w, i/w
@@ -88,9 +98,7 @@ func (s scene) draw(g *picture.Gray, seed uint64) *picture.YUV {
 		if float64(x) < s.cover*w {
 			v = 70 + 10*math.Sin(float64(y)/90)
 		}
-		if s.noise > 0 {
-			v += float64(r.IntN(2*s.noise+1) - s.noise)
-		}
+		v += grain[(from+i%w)%len(grain)]
 		p.Y[i] = byte(min(max(v, 0), 255))
 	}
 	return p
@@ -115,12 +123,14 @@ func boxBlur(f []float64, rad int) []float64 {
 }
 
 type camera struct {
-	t   testing.TB
-	k   *Checker
-	g   *picture.Gray
-	at  time.Time
-	n   uint64
-	rep Report
+	t  testing.TB
+	k  *Checker
+	g  *picture.Gray
+	at time.Time
+	// step is the time between two looks.
+	step time.Duration
+	n    uint64
+	rep  Report
 }
 
 func newCamera(t testing.TB, seed uint64) *camera {
@@ -133,11 +143,11 @@ func newCamera(t testing.TB, seed uint64) *camera {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &camera{t: t, k: k, g: street(seed), at: t0}
+	return &camera{t: t, k: k, g: street(seed), at: t0, step: time.Second}
 }
 
 func (c *camera) look(p *picture.YUV, errs int) Report {
-	c.at = c.at.Add(time.Second)
+	c.at = c.at.Add(c.step)
 	c.n++
 	c.rep = c.k.Look(Sample{At: c.at, Small: p, DecodeErrors: errs})
 	return c.rep
@@ -273,31 +283,33 @@ func TestHealthyScenes(t *testing.T) {
 	t.Run("night falls, lamps go on, morning comes", func(t *testing.T) {
 		k := newCamera(t, 5)
 		k.play(day(), 60, edgev1.Healthy)
+		k.step = 3 * time.Second
 		for i := range 120 {
 			s := day()
 			s.gain = 1 - 0.7*float64(i)/120
 			s.noise = 3 + i/40
-			k.play(s, 3, edgev1.Healthy)
+			k.play(s, 1, edgev1.Healthy)
 		}
 		night := day()
 		night.gain, night.noise, night.lamps = 0.3, 6, true
-		k.play(night, 120, edgev1.Healthy)
+		k.play(night, 40, edgev1.Healthy)
 		deep := night
 		deep.gain = 0.12 // mean under darkMean, but lamps are bright
-		k.play(deep, 60, edgev1.Healthy)
+		k.play(deep, 20, edgev1.Healthy)
 		for i := range 120 {
 			s := day()
 			s.gain = 0.3 + 0.7*float64(i)/120
-			k.play(s, 3, edgev1.Healthy)
+			k.play(s, 1, edgev1.Healthy)
 		}
 	})
 	t.Run("fog", func(t *testing.T) {
 		k := newCamera(t, 6)
 		k.play(day(), 60, edgev1.Healthy)
+		k.step = 3 * time.Second
 		for i := range 60 {
 			s := day()
 			s.fog = 0.85 * float64(i) / 60
-			k.play(s, 3, edgev1.Healthy)
+			k.play(s, 1, edgev1.Healthy)
 		}
 		s := day()
 		s.fog = 0.85
@@ -378,9 +390,10 @@ func TestMovedAgainstOperatorPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := day()
+	k.step = 5 * time.Second
 	for i := range 25 { // a loose bracket: one pixel at a time
 		s.dx = i
-		for range 40 {
+		for range 8 {
 			k.look(s.draw(k.g, k.n), 0)
 		}
 	}
@@ -393,7 +406,7 @@ func TestMovedAgainstOperatorPicture(t *testing.T) {
 	if err := k.k.SetReference(s.draw(k.g, 1)); err != nil { // the operator confirms the new view
 		t.Fatal(err)
 	}
-	k.play(s, 30, edgev1.Healthy)
+	k.play(s, 10, edgev1.Healthy)
 }
 
 func TestNewStreetIsLearnedAfterAWhile(t *testing.T) {
@@ -401,7 +414,8 @@ func TestNewStreetIsLearnedAfterAWhile(t *testing.T) {
 	k.play(day(), 60, edgev1.Healthy)
 	k.g = street(99)
 	k.play(day(), 30, edgev1.Moved)
-	for range 620 {
+	k.step = 5 * time.Second
+	for range 124 {
 		k.look(day().draw(k.g, k.n), 0)
 	}
 	if k.rep.Diagnosis != edgev1.Healthy {

@@ -82,7 +82,7 @@ func TestLifeOfARenderedSign(t *testing.T) {
 	at := start
 	play := func(s street, gain float64, n int) (o analytic.Observation) {
 		for range n {
-			at = at.Add(time.Second)
+			at = at.Add(2 * time.Second)
 			o = observe(t, a, at, s.yuv(gain, 8, uint64(at.Unix())))
 		}
 		return o
@@ -105,7 +105,7 @@ func TestLifeOfARenderedSign(t *testing.T) {
 		{"night without lamps", own, 0.04, analytic.Occluded, edgev1.SignUnreadable},
 		{"own after the night", own, 1, analytic.Gone, edgev1.SignSame},
 	} {
-		o := play(c.s, c.gain, 14)
+		o := play(c.s, c.gain, 9)
 		if o.State != c.state || o.Sign.Verdict != c.want {
 			t.Fatalf("%s: %s %s, want %s %s (text %q %.2f glyph %d similarity %.2f, %d of %d)", c.name, o.State, o.Sign.Verdict,
 				c.state, c.want, o.Sign.Text, o.Sign.Confidence, o.Sign.GlyphPx, o.Sign.Similarity, o.Sign.Votes, o.Sign.Looks)
@@ -122,7 +122,7 @@ func TestTinyLettersAreNotJudged(t *testing.T) {
 	s.board(color.RGBA{160, 25, 30, 255})
 	s.write(t, "NotoSansCJK-Bold.ttc", "大壶春馆", 7, color.White)
 	a := analyticOf(t, s.zone("阿婆生煎"))
-	for k := range 20 {
+	for k := range 8 {
 		o := observe(t, a, start.Add(time.Duration(k)*time.Second), s.yuv(1, 6, uint64(k)))
 		if o.Sign.Verdict != edgev1.SignUnreadable || o.State != analytic.Occluded {
 			t.Fatalf("%s %s: %+v", o.State, o.Sign.Verdict, o.Sign)

@@ -181,12 +181,16 @@ func TestSameLearnsReference(t *testing.T) {
 
 func TestSteadySignCostsNoReading(t *testing.T) {
 	s := newStage(t, nil)
-	s.looks(590)
+	for range 59 {
+		s.look(10 * time.Second)
+	}
 	if s.texts.reads > 4 {
 		t.Fatalf("%d readings of a sign that never changed", s.texts.reads)
 	}
 	before := s.texts.reads
-	s.looks(60)
+	for range 6 {
+		s.look(10 * time.Second)
+	}
 	if s.texts.reads == before {
 		t.Fatal("no reading after ten minutes")
 	}
@@ -198,7 +202,7 @@ func TestSteadyCoverCostsNoReading(t *testing.T) {
 	s.show(-1)
 	s.setText("", 0)
 	before := s.texts.reads
-	s.looks(300)
+	s.looks(60)
 	if n := s.texts.reads - before; n > 4 {
 		t.Fatalf("%d readings of a sheet that never changed", n)
 	}
@@ -248,7 +252,7 @@ func TestSomeoneBeforeTheSign(t *testing.T) {
 	s.show(-1)
 	s.setText("", 0)
 	person.objects = []analytic.Object{{Class: analytic.Person, Score: 0.8, Box: edgev1.Box{X: 0.3, Y: 0.3, W: 0.4, H: 0.6}}}
-	for range 60 {
+	for range 25 {
 		o := s.look(time.Second)
 		if o.State != analytic.Occluded {
 			t.Fatalf("state %s while a person stands there", o.State)
@@ -266,7 +270,7 @@ func TestSomeoneBeforeTheSign(t *testing.T) {
 func TestShortCoverIsNoEvent(t *testing.T) {
 	s := newStage(t, nil) // without a detector, persistence alone
 	s.looks(5)
-	for range 5 {
+	for range 3 {
 		s.show(-1)
 		s.setText("", 0)
 		for range 8 {
@@ -290,7 +294,7 @@ func TestDarkHoldsTheDwell(t *testing.T) {
 	for i := range s.frame.Y {
 		s.frame.Y[i] = 18
 	}
-	o = s.looks(40)
+	o = s.looks(15)
 	s.want(o, analytic.Occluded, edgev1.SignUnreadable)
 	if d := o.Dwell - dwell; d > 2*time.Second {
 		t.Fatalf("dwell grew by %s in the dark", d)
