@@ -33,6 +33,7 @@ webrtcLocalUDPAddress: 127.0.0.1:%d
 webrtcIPsFromInterfaces: no
 webrtcAdditionalHosts: [127.0.0.1]
 rtmp: no
+moq: no
 srt: no
 paths:
   all_others:
