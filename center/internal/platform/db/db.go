@@ -137,9 +137,12 @@ const busyTries = 6
 
 // InTx runs f in one transaction, commits when it returns nil, and then runs
 // the AfterCommit functions. f may run more than once: it must not change
-// anything outside the transaction. A transaction inside another one is a
-// fault of the code: pass the tx on.
+// anything outside the transaction. A transaction inside another one is
+// refused, because SQLite's one writer would wait for itself: pass the tx on.
 func (d *DB) InTx(ctx context.Context, f func(ctx context.Context, tx Tx) error) error {
+	if ctx.Value(inside{}) != nil {
+		return errors.New("a transaction was begun inside another one")
+	}
 	wait := 20 * time.Millisecond
 	for try := 1; ; try++ {
 		err := d.once(ctx, f)
