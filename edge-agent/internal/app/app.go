@@ -58,6 +58,10 @@ type Box struct {
 	started time.Time
 }
 
+// minFree is what evidence leaves of the disk, so that the outbox, which
+// counts more, keeps room.
+const minFree = 512 << 20
+
 // Run starts the box and works until ctx ends. It starts and works with the
 // center out of reach; only the first enrolment needs it.
 func Run(ctx context.Context, o Options) error {
@@ -82,7 +86,7 @@ func (b *Box) open(ctx context.Context) error {
 	if b.out, err = outbox.Open(ctx, outbox.Options{Path: filepath.Join(b.o.Data, "outbox.db")}); err != nil {
 		return err
 	}
-	if b.files, err = evidence.Open(evidence.Options{Dir: filepath.Join(b.o.Data, "evidence"), MaxBytes: b.o.EvidenceMB << 20}); err != nil {
+	if b.files, err = evidence.Open(evidence.Options{Dir: filepath.Join(b.o.Data, "evidence"), MaxBytes: b.o.EvidenceMB << 20, MinFree: minFree}); err != nil {
 		return err
 	}
 	if b.nets, err = loadNetworks(infer.Options{Local: b.o.Local, Provider: b.o.Provider, Log: b.o.Log}); err != nil {

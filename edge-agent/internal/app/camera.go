@@ -115,6 +115,15 @@ func (c *camera) prepare(ctx context.Context) error {
 	if c.checker, err = diagnosis.New(dc); err != nil {
 		return err
 	}
+	if c.cfg.ReferenceSM3 != "" {
+		p, err := c.d.reference(ctx, c.cfg.ReferenceSM3)
+		if err == nil {
+			err = c.checker.SetReference(p)
+		}
+		if err != nil {
+			c.log.Warn("view reference not used; a slow turn of the camera will not be noticed", "error", err)
+		}
+	}
 	if c.analysers, err = c.d.analysers(ctx, c.cfg); err != nil {
 		return err
 	}
