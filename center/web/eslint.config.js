@@ -12,10 +12,11 @@ export default tseslint.config(
   {
     rules: {
       'vue/multi-word-component-names': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       'no-console': ['error', { allow: ['warn', 'error'] }],
       eqeqeq: ['error', 'smart'],
       'max-lines': ['error', { max: 800 }],
     },
   },
-  { files: ['dev/**', 'e2e/**', 'test/**'], rules: { 'no-console': 'off' } },
+  { files: ['dev/**', 'e2e/**', 'test/**'], rules: { 'no-console': 'off', '@typescript-eslint/no-unused-expressions': 'off' } },
 )

@@ -66,7 +66,7 @@ export const boxes = ['黄浦一号盒', '黄浦二号盒', '豫园机房盒'].m
 }))
 
 const places = [['外滩-001', '四川中路近福州路东侧人行道', 121.4875, 31.2365, 'online'], ['外滩-002', '延安东路河南中路东北角', 121.4832, 31.2298, 'online'], ['外滩-003', '福州路 431 号对面', 121.4795, 31.2341, 'online'], ['外滩-004', '中山东一路近南京东路', 121.4903, 31.2405, 'noVerdict'], ['外滩-005', '北京东路近江西中路', 121.4858, 31.2418, 'reconnecting'], ['外滩-006', '圆明园路 133 弄口', 121.4899, 31.2432, 'offline'], ['外滩-007', '虎丘路近北京东路（名字特别长用来看截断是否有完整标题的点位）', 121.4881, 31.2427, 'refused']]
-export const cameras = places.map(([code, name, lng, lat, state], i) => ({
+export const cameras = places.map(([_code, name, lng, lat, state], i) => ({
   id: 'cam-' + (i + 1), code: '31010101300' + (i + 1), name, address: name, regionCode: '310101013', regionName: '黄浦区', streetName: '外滩街道', lng, lat, boxId: i < 5 ? 'box-1' : 'box-2', boxName: i < 5 ? '黄浦一号盒' : '黄浦二号盒',
   url: 'rtsp://***:***@127.0.0.1:8654/cam' + (i + 1), subUrl: '', username: 'viewer', transport: 'tcp', intervalMs: 1000, tags: ['临街商铺'], legalReview: { status: i === 2 ? 'pending' : 'approved', publishedAt: '2026-03-31', validTo: '2027-03-31', note: i === 2 ? '设置地点还没有公示' : '' }, evidenceUse: i === 2 ? 'clue' : 'evidence',
   state, stateSince: iso(now() - (i + 1) * 1234e3), diagnosis: state === 'noVerdict' ? 'blurred' : 'healthy', detail: { noVerdict: '镜头虚焦，识别已暂停，请现场清洁或对焦', reconnecting: '连接断开，正在重连', offline: '边缘盒到摄像机无应答，请检查供电与网络', refused: '密码不对，请在点位里改正账号密码' }[state] ?? '', asOf: iso(now() - 2000), openAlerts: i === 0 ? 2 : i < 4 ? 1 : 0, rev: 3,

@@ -53,7 +53,7 @@ function streamFault(url: string): string {
 }
 
 /** Faults by field name; empty when the center may be asked. */
-export function cameraFaults(f: CameraDraft, _fresh: boolean): Record<string, string> {
+export function cameraFaults(f: CameraDraft): Record<string, string> {
   const out: Record<string, string> = {}
   if (!f.name.trim()) out.name = '请填写名称'
   if (!f.code.trim()) out.code = '请填写编号'
