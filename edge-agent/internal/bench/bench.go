@@ -19,7 +19,7 @@ import (
 // Stages are the parts of the pipeline that lie outside this package. Any
 // may be nil; it then costs nothing and the report says so.
 type Stages struct {
-	// Diagnosis looks at a decoded picture.
+	// Diagnosis looks at the small copy.
 	Diagnosis func(*picture.YUV)
 	// Analytics looks at the picture and at its small copy, which is the
 	// picture itself on a small stream.

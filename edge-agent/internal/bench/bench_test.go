@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 	for _, s := range r.Streams {
 		checkStream(t, s)
 	}
-	if r.Streams[0].Ours.Scale <= 0 || sizes[0] != 320 {
+	if r.Streams[0].Ours.Scale <= 0 || sizes[0] != 640 {
 		t.Errorf("main stream: %+v", r.Streams[0].Ours)
 	}
 	var table bytes.Buffer

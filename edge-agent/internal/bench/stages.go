@@ -26,14 +26,18 @@ func cpuClock(id int32) time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// stopwatch adds up the CPU time of one thread per stage.
-type stopwatch struct{ last time.Duration }
+// stopwatch adds up CPU time per stage: of this thread, or of the whole
+// process where a stage works on other threads too, as the networks do.
+type stopwatch struct {
+	clock func() time.Duration
+	last  time.Duration
+}
 
-func (s *stopwatch) start() { s.last = threadCPU() }
+func (s *stopwatch) start() { s.last = s.clock() }
 
 // lap gives the milliseconds since start or the last lap.
 func (s *stopwatch) lap() float64 {
-	now := threadCPU()
+	now := s.clock()
 	d := now - s.last
 	s.last = now
 	return float64(d) / 1e6
@@ -59,13 +63,13 @@ func pipeline(o Options, looks []*source.AccessUnit) (Cost, int64, error) {
 	runtime.GC()
 	var c Cost
 	before := modelRuns(o)
-	process, thread := processCPU(), threadCPU()
+	process := processCPU()
 	for _, u := range looks {
 		if err := look(o, dec, scale, u, &c); err != nil {
 			return c, 0, err
 		}
 	}
-	c.Runtime = max(0, float64((processCPU()-process)-(threadCPU()-thread))/1e6)
+	c.Runtime = max(0, float64(processCPU()-process)/1e6-c.Decode-c.Scale-c.Diagnosis-c.Analytics)
 	runs := modelRuns(o) - before
 	if o.Stages.ModelRuns == nil && o.Stages.Analytics != nil && o.Stages.Detect != nil {
 		runs = int64(len(looks))
@@ -82,7 +86,7 @@ func modelRuns(o Options) int64 {
 
 // look takes one key picture through the stages.
 func look(o Options, dec *media.Decoder, scale *media.Scaler, u *source.AccessUnit, c *Cost) error {
-	var w stopwatch
+	w := stopwatch{clock: threadCPU}
 	w.start()
 	f, err := dec.Key(u)
 	if err != nil {
@@ -101,9 +105,11 @@ func look(o Options, dec *media.Decoder, scale *media.Scaler, u *source.AccessUn
 	}
 	c.Scale += w.lap()
 	if o.Stages.Diagnosis != nil {
-		o.Stages.Diagnosis(&f.YUV)
+		o.Stages.Diagnosis(small)
 	}
 	c.Diagnosis += w.lap()
+	w.clock = processCPU
+	w.start()
 	if o.Stages.Analytics != nil {
 		o.Stages.Analytics(&f.YUV, small)
 	}
@@ -124,7 +130,7 @@ func bareCost(o Options, looks []*source.AccessUnit, runs int64) (Bare, error) {
 	if _, err := media.BareKeys(looks[0].Codec, packets[:1]); err != nil {
 		return b, err
 	}
-	var w stopwatch
+	w := stopwatch{clock: processCPU}
 	w.start()
 	n, err := media.BareKeys(looks[0].Codec, packets)
 	if err != nil || n != len(looks) {
@@ -185,7 +191,7 @@ func nvrCost(o Options, all []*source.AccessUnit, fps float64) (NVR, error) {
 	detect := 0.0
 	var fail error
 	do := func(p *picture.YUV) {
-		var w stopwatch
+		w := stopwatch{clock: processCPU}
 		w.start()
 		s, err := scale.Scale(p, o.SmallW, o.SmallH)
 		if err != nil {
@@ -198,7 +204,7 @@ func nvrCost(o Options, all []*source.AccessUnit, fps float64) (NVR, error) {
 		}
 		detect += w.lap()
 	}
-	var w stopwatch
+	w := stopwatch{clock: processCPU}
 	w.start()
 	for _, u := range all {
 		if err := dec.Decode(u, want, do); err != nil {
