@@ -30,7 +30,8 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, edge string, ymd int) (Reconciliation, error)
 }
 
-type boxID struct {
+// BoxPath names a box in an address; huma reads only exported embedded types.
+type BoxPath struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -44,7 +45,7 @@ type listIn struct {
 func (s *Service) Register(api huma.API, rec Reconciler) {
 	httpx.Register(api, access.BoxView, huma.Operation{OperationID: "list-boxes", Method: http.MethodGet, Path: "/api/boxes", Summary: "Edge boxes", Tags: []string{"boxes"}}, s.list)
 	httpx.Register(api, access.BoxView, huma.Operation{OperationID: "get-box", Method: http.MethodGet, Path: "/api/boxes/{id}", Summary: "One box with its history", Tags: []string{"boxes"}},
-		func(ctx context.Context, in *boxID) (*httpx.Body[BoxDetail], error) {
+		func(ctx context.Context, in *BoxPath) (*httpx.Body[BoxDetail], error) {
 			return httpx.Out(s.Get(ctx, in.ID))
 		})
 	httpx.Register(api, access.BoxEdit, huma.Operation{OperationID: "create-box", Method: http.MethodPost, Path: "/api/boxes", Summary: "Add a box", Tags: []string{"boxes"}},
@@ -58,12 +59,12 @@ func (s *Service) Register(api huma.API, rec Reconciler) {
 			return httpx.Out(s.Create(ctx, in.Body.Name, in.Body.RegionCode))
 		})
 	httpx.Register(api, access.BoxEdit, huma.Operation{OperationID: "enrol-box", Method: http.MethodPost, Path: "/api/boxes/{id}/enrolment", Summary: "A one-time enrolment token", Tags: []string{"boxes"}},
-		func(ctx context.Context, in *boxID) (*httpx.Body[Enrolment], error) {
+		func(ctx context.Context, in *BoxPath) (*httpx.Body[Enrolment], error) {
 			return httpx.Out(s.NewEnrolment(ctx, in.ID))
 		})
 	httpx.Register(api, access.BoxEdit, huma.Operation{OperationID: "revoke-box", Method: http.MethodPost, Path: "/api/boxes/{id}/revoke", Summary: "Shut a box out", Tags: []string{"boxes"}},
 		func(ctx context.Context, in *struct {
-			boxID
+			BoxPath
 			Body struct {
 				Reason string `json:"reason" minLength:"1" maxLength:"200"`
 			}
@@ -73,7 +74,7 @@ func (s *Service) Register(api huma.API, rec Reconciler) {
 		})
 	httpx.Register(api, access.BoxView, huma.Operation{OperationID: "reconcile-box", Method: http.MethodGet, Path: "/api/boxes/{id}/reconcile", Summary: "What a box made against what is stored", Tags: []string{"boxes"}},
 		func(ctx context.Context, in *struct {
-			boxID
+			BoxPath
 			Day string `query:"day" format:"date" doc:"Day in Shanghai, default today"`
 		},
 		) (*httpx.Body[Reconciliation], error) {

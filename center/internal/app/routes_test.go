@@ -1,0 +1,173 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"jiexun/center/internal/access"
+	"jiexun/center/internal/app"
+	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/httpx"
+	"jiexun/center/internal/platform/testkit"
+	"jiexun/center/seed/base"
+)
+
+const password = "Jiexun@2026"
+
+// newCenter builds a center that does not listen.
+func newCenter(t *testing.T) *app.App {
+	t.Helper()
+	a, err := app.New(context.Background(), app.Options{
+		Data: t.TempDir(), HTTP: "127.0.0.1:0", Edge: "127.0.0.1:0", MQTT: "127.0.0.1:0",
+		MediaAPI: "http://127.0.0.1:9", MediaRTSP: "rtsp://127.0.0.1:9", MediaWebRTC: "http://127.0.0.1:9", MediaHLS: "http://127.0.0.1:9",
+		Access: access.Options{Hash: access.HashParams{MemoryKiB: 64, Passes: 1, Lanes: 1}, PerIP: 10_000, PerAccount: 10_000},
+		Clock:  clock.System{}, Log: testkit.Log(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func person(t *testing.T, a *app.App, account, region string, roles ...string) {
+	t.Helper()
+	_, err := a.Access().EnsurePerson(t.Context(), access.NewPerson{Account: account, Name: "演示" + account, OrgID: base.OrgID(region), Password: password, Roles: roles})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func login(t *testing.T, f *fiber.App, account string) map[string]string {
+	t.Helper()
+	code, body, h := testkit.Do(t, f, "POST", "/api/session", map[string]string{"account": account, "password": password}, nil)
+	if code != 200 {
+		t.Fatalf("log in as %s: %d %s", account, code, body)
+	}
+	c := (&http.Response{Header: h}).Cookies()
+	return map[string]string{"Cookie": c[0].Name + "=" + c[0].Value, "X-CSRF-Token": testkit.JSON[access.Session](t, body).CSRF}
+}
+
+type route struct{ method, path, perm string }
+
+// declared lists the routes of the interface description.
+func declared(a *app.App) []route {
+	out := []route{}
+	for path, i := range a.API().OpenAPI().Paths {
+		for method, op := range map[string]*huma.Operation{"GET": i.Get, "POST": i.Post, "PUT": i.Put, "DELETE": i.Delete, "PATCH": i.Patch} {
+			if op != nil {
+				out = append(out, route{method, path, fmt.Sprint(op.Extensions["x-permission"])})
+			}
+		}
+	}
+	return out
+}
+
+var param = regexp.MustCompile(`\{[^}]+\}`)
+
+// address fills the parameters of a path with something that does not exist.
+func (r route) address() string {
+	return param.ReplaceAllStringFunc(r.path, func(p string) string {
+		if p == "{sm3}" {
+			return strings.Repeat("0", 64)
+		}
+		return "01KAV3M6Q0ZX2B4N5R7T8W9Y0A"
+	})
+}
+
+// Every route answers every role: those without the permission get 403, a
+// stranger 401, and whoever has it neither; nothing breaks.
+func TestEveryRouteAsEveryRole(t *testing.T) {
+	a := newCenter(t)
+	defer func() {
+		if err := a.CloseUnstarted(); err != nil {
+			t.Error(err)
+		}
+	}()
+	routes := declared(a)
+	if len(routes) < 60 {
+		t.Fatalf("only %d routes are declared", len(routes))
+	}
+	known := map[string]bool{httpx.Public: true, httpx.SignedIn: true}
+	for _, p := range access.Permissions() {
+		known[p.Code] = true
+	}
+	for _, r := range routes {
+		if !known[r.perm] {
+			t.Errorf("%s %s needs %q, which no role has", r.method, r.path, r.perm)
+		}
+		if r.perm == httpx.Public {
+			continue
+		}
+		if code, body, _ := testkit.Do(t, a.Fiber(), r.method, r.address(), body(r), nil); code != 401 {
+			t.Errorf("%s %s as a stranger: %d %.200s", r.method, r.path, code, body)
+		}
+	}
+	for _, role := range access.Roles() {
+		person(t, a, "role-"+role.Code, "310000", role.Code)
+		for _, r := range routes {
+			if r.path == "/api/session" || r.path == "/api/stream" {
+				continue // ends the session, or never ends
+			}
+			crawl(t, a, role, r)
+		}
+	}
+}
+
+func body(r route) any {
+	if r.method == "GET" || r.method == "DELETE" {
+		return nil
+	}
+	return "{}"
+}
+
+func crawl(t *testing.T, a *app.App, role access.Role, r route) {
+	t.Helper()
+	h := login(t, a.Fiber(), "role-"+role.Code)
+	code, answer, _ := testkit.Do(t, a.Fiber(), r.method, r.address(), body(r), h)
+	may := r.perm == httpx.SignedIn || r.perm == httpx.Public || slices.Contains(role.Permissions, r.perm)
+	switch {
+	case !may && code != 403:
+		t.Errorf("%s may not %s %s, and gets %d %.200s", role.Code, r.method, r.path, code, answer)
+	case may && (code == 401 || code == 403 || code == 500):
+		t.Errorf("%s may %s %s, and gets %d %.200s", role.Code, r.method, r.path, code, answer)
+	}
+	delete(h, "X-CSRF-Token")
+	if r.method != "GET" {
+		if code, _, _ := testkit.Do(t, a.Fiber(), r.method, r.address(), body(r), h); code != 403 {
+			t.Errorf("%s %s without the CSRF token gets %d", r.method, r.path, code)
+		}
+	}
+}
+
+// No route under /api exists that the description does not know, with its
+// permission.
+func TestEveryRouteIsDeclared(t *testing.T) {
+	a := newCenter(t)
+	defer func() {
+		if err := a.CloseUnstarted(); err != nil {
+			t.Error(err)
+		}
+	}()
+	known := map[string]bool{}
+	for _, r := range declared(a) {
+		known[r.method+" "+param.ReplaceAllStringFunc(r.path, func(p string) string { return ":" + strings.Trim(p, "{}") })] = true
+	}
+	for _, stack := range a.Fiber().Stack() {
+		for _, r := range stack {
+			if strings.HasPrefix(r.Path, "/api/") && r.Method != "HEAD" && !known[r.Method+" "+r.Path] && !isMiddleware(r) {
+				t.Errorf("%s %s is not declared", r.Method, r.Path)
+			}
+		}
+	}
+}
+
+// isMiddleware tells the two handlers that app.Use put under /api.
+func isMiddleware(r *fiber.Route) bool { return r.Path == "/api/" || r.Path == "/api" }
