@@ -65,15 +65,27 @@ CREATE TABLE order_items (
     voided_at          BIGINT, -- set when the confirmation was undone; the number stays used
     created_ymd        INTEGER NOT NULL,
     closed_ymd         INTEGER NOT NULL,
+    text_key           TEXT NOT NULL, -- of order_texts
     rev                BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX ix_order_items_no ON order_items (no);
-CREATE INDEX ix_order_items_region ON order_items (region_code, state, due_at);
-CREATE INDEX ix_order_items_state ON order_items (state, due_at);
-CREATE INDEX ix_order_items_squad ON order_items (squad_org_id, state, due_at);
-CREATE INDEX ix_order_items_officer ON order_items (officer_id, state, due_at);
-CREATE INDEX ix_order_items_created ON order_items (created_at, region_code, state);
+-- Lists count and page on these alone: the order first, then who may see it,
+-- then every filter.
+CREATE INDEX ix_order_items_created ON order_items (created_at, id, voided_at, region_code, squad_org_id, officer_id, state, kind, due_at, near_ms, near_today);
+CREATE INDEX ix_order_items_state ON order_items (state, created_at, id, voided_at, region_code, squad_org_id, officer_id, kind, due_at, near_ms, near_today);
+CREATE INDEX ix_order_items_squad ON order_items (squad_org_id, created_at, id, voided_at, region_code, officer_id, state, kind, due_at, near_ms, near_today);
+CREATE INDEX ix_order_items_officer ON order_items (officer_id, created_at, id, voided_at, region_code, squad_org_id, state, kind, due_at, near_ms, near_today);
+CREATE INDEX ix_order_items_text ON order_items (text_key, created_at, id, voided_at, region_code, squad_org_id, officer_id);
 CREATE INDEX ix_order_items_shop ON order_items (shop_id, kind, created_at);
+CREATE INDEX ix_order_items_camera ON order_items (camera_id, created_at);
+CREATE INDEX ix_order_items_closed ON order_items (closed_ymd, voided_at, region_code, squad_org_id, officer_id) WHERE closed_ymd > 0;
+
+-- What free text is searched in; many orders share one, so that a search
+-- reads few rows.
+CREATE TABLE order_texts (
+    id   TEXT PRIMARY KEY, -- digest of the text
+    text TEXT NOT NULL
+);
 
 -- One row per step; nothing in it is ever changed.
 CREATE TABLE order_steps (
@@ -145,6 +157,7 @@ DROP TABLE order_merges;
 DROP TABLE order_photos;
 DROP TABLE order_alerts;
 DROP TABLE order_steps;
+DROP TABLE order_texts;
 DROP TABLE order_items;
 DROP TABLE order_numbers;
 DROP TABLE order_rules;

@@ -30,9 +30,9 @@ func fill(t *testing.T, d *db.DB) {
 		due := int64(now) + int64(i-1)*3_600_000
 		_, err := d.SQL().Exec(fmt.Sprintf(`INSERT INTO order_items (id, no, kind, state, shop_id, shop_name, camera_id, camera_name, address, lng, lat, region_code,
 			street_name, suggested_squad_id, suggested_squad, suggest_reason, squad_org_id, squad_name, officer_id, officer_name, evidence_use, thumb, result,
-			result_note, alert_count, rule_id, limit_ms, near_ms, near_today, created_at, due_at, created_ymd, closed_ymd, rev)
+			result_note, alert_count, rule_id, limit_ms, near_ms, near_today, created_at, due_at, created_ymd, closed_ymd, text_key, rev)
 			VALUES ('o%d', 'GD%d', 'stacking', 'dispatched', '', '', '', '', '', 121, 31, '%s', '', '', '', '', 'squad%d', '', 'officer%d', '', '', '', '', '', 1,
-			'order-rule-1', 1000, 600000, 0, 0, %d, 0, 0, 1)`, i, i, region, i, i, due))
+			'order-rule-1', 1000, 600000, 0, 0, %d, 0, 0, '', 1)`, i, i, region, i, i, due))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
 	"jiexun/center/internal/access"
+	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
@@ -53,6 +55,7 @@ type itemRow struct {
 	VoidedAt         *clock.Stamp
 	CreatedYMD       int `bun:"created_ymd"`
 	ClosedYMD        int `bun:"closed_ymd"`
+	TextKey          string
 	Rev              int64
 }
 
@@ -78,7 +81,7 @@ func rowOf(o Order) *itemRow {
 		SquadName: o.SquadName, OfficerID: o.OfficerID, OfficerName: o.OfficerName, EvidenceUse: o.EvidenceUse,
 		Thumb: o.Thumb, Result: o.Result, ResultNote: o.ResultNote, AlertCount: o.AlertCount, RuleID: o.RuleID,
 		LimitMS: o.LimitMS, NearMS: o.NearMS, CreatedAt: o.CreatedAt, DueAt: o.DueAt, HandledAt: o.HandledAt,
-		ClosedAt: o.ClosedAt, CreatedYMD: clock.YMD(o.CreatedAt.Time()), Rev: o.Rev,
+		ClosedAt: o.ClosedAt, CreatedYMD: clock.YMD(o.CreatedAt.Time()), TextKey: textOf(o).ID, Rev: o.Rev,
 	}
 	if o.NearToday {
 		r.NearToday = 1
@@ -87,6 +90,28 @@ func rowOf(o Order) *itemRow {
 		r.ClosedYMD = clock.YMD(o.ClosedAt.Time())
 	}
 	return r
+}
+
+// textRow is a text that orders are searched by.
+type textRow struct {
+	bun.BaseModel `bun:"table:order_texts,alias:t"`
+
+	ID   string `bun:",pk"`
+	Text string
+}
+
+func textOf(o Order) textRow {
+	text := strings.Join([]string{o.ShopName, o.Address, o.CameraName, o.StreetName, o.SquadName, o.OfficerName}, " ")
+	return textRow{ID: blob.Digest([]byte(text))[:24], Text: text}
+}
+
+// addText stores the search text of an order unless it is there.
+func addText(ctx context.Context, tx db.Tx, o Order) error {
+	t := textOf(o)
+	if _, err := tx.NewInsert().Model(&t).On("CONFLICT (id) DO NOTHING").Exec(ctx); err != nil {
+		return fmt.Errorf("store search text: %w", err)
+	}
+	return nil
 }
 
 // visible narrows a query to the orders that the actor may see: those of the
@@ -124,6 +149,9 @@ func get(ctx context.Context, idb bun.IDB, who access.Actor, id string) (Order, 
 
 // insert stores a new order.
 func insert(ctx context.Context, tx db.Tx, o Order) error {
+	if err := addText(ctx, tx, o); err != nil {
+		return err
+	}
 	if _, err := tx.NewInsert().Model(rowOf(o)).Exec(ctx); err != nil {
 		return fmt.Errorf("insert order %s: %w", o.No, err)
 	}
@@ -133,6 +161,9 @@ func insert(ctx context.Context, tx db.Tx, o Order) error {
 // update stores an order that was loaded with o.Rev and gives it the next
 // one. When someone else was faster it tells who did what.
 func update(ctx context.Context, tx db.Tx, o Order) (Order, error) {
+	if err := addText(ctx, tx, o); err != nil {
+		return o, err
+	}
 	r := rowOf(o)
 	r.Rev++
 	res, err := tx.NewUpdate().Model(r).ExcludeColumn("created_at", "created_ymd", "no", "voided_at").
