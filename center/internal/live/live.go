@@ -131,12 +131,12 @@ func (s *Service) Start(ctx context.Context) {
 	})
 }
 
-// Close stops the sweep.
+// Close stops the sweep and waits for commands in progress.
 func (s *Service) Close() {
 	if s.stop != nil {
 		s.stop()
-		s.done.Wait()
 	}
+	s.done.Wait()
 }
 
 func ticket() string {
