@@ -83,7 +83,7 @@ type Orders interface {
 	Make(ctx context.Context, tx db.Tx, ask OrderAsk) (OrderMade, error)
 	Withdraw(ctx context.Context, tx db.Tx, orderID string, a Alert) error
 	Mergeable(ctx context.Context, shop, kind string) (*OpenOrder, error)
-	Suggest(ctx context.Context, kind, regionCode, street string) (Suggestion, error)
+	Suggest(ctx context.Context, a Alert) (Suggestion, error)
 }
 
 // Pictures tells whether evidence has arrived whole; the store checks the

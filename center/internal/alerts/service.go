@@ -154,7 +154,7 @@ func (s *Service) Get(ctx context.Context, id string) (Detail, error) {
 			return Detail{}, fmt.Errorf("look for an order to merge into: %w", err)
 		}
 	}
-	if d.Suggestion, err = s.orders.Suggest(ctx, a.Kind, a.RegionCode, a.StreetName); err != nil {
+	if d.Suggestion, err = s.orders.Suggest(ctx, a); err != nil {
 		return Detail{}, fmt.Errorf("suggest a squad: %w", err)
 	}
 	if err := s.chain(ctx, &d); err != nil {

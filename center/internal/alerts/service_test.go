@@ -110,7 +110,7 @@ func (k *desk) Mergeable(_ context.Context, shop, _ string) (*alerts.OpenOrder, 
 	return &alerts.OpenOrder{ID: "order-" + shop, No: "GD20261124-0001", State: "dispatched"}, nil
 }
 
-func (k *desk) Suggest(context.Context, string, string, string) (alerts.Suggestion, error) {
+func (k *desk) Suggest(context.Context, alerts.Alert) (alerts.Suggestion, error) {
 	return alerts.Suggestion{SquadOrgID: "squad", SquadName: "外滩街道中队", LimitHours: 4}, nil
 }
 

@@ -83,15 +83,31 @@ func (p places) BoxName(ctx context.Context, id string) (string, error) {
 }
 
 // orderDesk makes work orders of confirmed alerts.
-type orderDesk struct{ orders *orders.Service }
+type orderDesk struct {
+	orders    *orders.Service
+	directory *directory.Service
+}
+
+// squadOf gives the squad that a camera is bound to, "" for none.
+func (o orderDesk) squadOf(ctx context.Context, camera string) (string, error) {
+	list, err := o.directory.Cameras(ctx, []string{camera})
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	return list[0].SquadOrgID, nil
+}
 
 func (o orderDesk) Make(ctx context.Context, tx db.Tx, ask alerts.OrderAsk) (alerts.OrderMade, error) {
 	a := ask.Alert
+	squad, err := o.squadOf(ctx, a.CameraID)
+	if err != nil {
+		return alerts.OrderMade{}, err
+	}
 	m, err := o.orders.Make(ctx, tx, orders.MakeInput{
 		AlertID: a.ID, AlertNo: a.No, Kind: a.Kind, ShopID: a.ShopID, ShopName: a.ShopName, CameraID: a.CameraID,
 		CameraName: a.CameraName, Address: a.Address, Lng: a.Lng, Lat: a.Lat, RegionCode: a.RegionCode, StreetName: a.StreetName,
 		EvidenceUse: a.EvidenceUse, Thumb: a.Thumb, Pictures: ask.Pictures, Facts: a.Text, Merge: ask.Merge,
-		LimitHours: ask.LimitHours, SquadID: ask.SquadID, Note: ask.Note,
+		LimitHours: ask.LimitHours, BoundSquadID: squad, SquadID: ask.SquadID, Note: ask.Note,
 	})
 	return alerts.OrderMade{ID: m.OrderID, No: m.OrderNo, State: string(m.State), Merged: m.Merged}, err
 }
@@ -108,15 +124,19 @@ func (o orderDesk) Mergeable(ctx context.Context, shop, kind string) (*alerts.Op
 	return &alerts.OpenOrder{ID: x.ID, No: x.No, State: string(x.State)}, nil
 }
 
-func (o orderDesk) Suggest(ctx context.Context, kind, regionCode, street string) (alerts.Suggestion, error) {
-	s, err := o.orders.Suggest(ctx, kind, regionCode, street)
+func (o orderDesk) Suggest(ctx context.Context, a alerts.Alert) (alerts.Suggestion, error) {
+	squad, err := o.squadOf(ctx, a.CameraID)
+	if err != nil {
+		return alerts.Suggestion{}, err
+	}
+	s, err := o.orders.Suggest(ctx, a.Kind, squad, a.RegionCode, a.StreetName)
 	return alerts.Suggestion{SquadOrgID: s.OrgID, SquadName: s.Name, Reason: s.Reason, LimitHours: s.Limit.Hours(), DueAt: s.DueAt}, err
 }
 
 // wireAlerts makes the alerts and lets them hear how their orders go.
 func wireAlerts(d *db.DB, dir *directory.Service, sh *shops.Service, ord *orders.Service, store *blob.Store, bus *events.Bus) *alerts.Service {
 	s := alerts.New(alerts.Options{
-		DB: d, Places: places{dir, sh}, Orders: orderDesk{ord}, Pictures: pictures{store}, Wake: bus.Wake,
+		DB: d, Places: places{dir, sh}, Orders: orderDesk{ord, dir}, Pictures: pictures{store}, Wake: bus.Wake,
 	})
 	bus.Subscribe(orders.TopicChanged, "alerts", func(ctx context.Context, tx db.Tx, e events.Event) error {
 		var ch orders.Changed

@@ -34,6 +34,8 @@ type MakeInput struct {
 	Merge bool
 	// LimitHours overrides the rule's limit when above zero.
 	LimitHours float64
+	// BoundSquadID is the squad that the camera is bound to, if any.
+	BoundSquadID string
 	// SquadID sends the order to a squad at once when the actor may
 	// dispatch; from anyone else it is only a suggestion.
 	SquadID string
@@ -115,7 +117,7 @@ func (s *Service) create(ctx context.Context, tx db.Tx, who access.Actor, rule R
 		AlertCount: 1, RuleID: rule.ID, LimitMS: limit.Milliseconds(), NearMS: rule.NearSpan(limit).Milliseconds(),
 		NearToday: rule.NearToday, CreatedAt: clock.At(now), DueAt: clock.At(now.Add(limit)), Rev: 1,
 	}
-	if err := s.aim(ctx, who, &o, in.SquadID); err != nil {
+	if err := s.aim(ctx, who, &o, in.BoundSquadID, in.SquadID); err != nil {
 		return Made{}, err
 	}
 	if err := insert(ctx, tx, o); err != nil {
@@ -150,8 +152,8 @@ func (s *Service) create(ctx context.Context, tx db.Tx, who access.Actor, rule R
 
 // aim works out the squad: the suggestion always, the assignment when a
 // dispatcher named it.
-func (s *Service) aim(ctx context.Context, who access.Actor, o *Order, squadID string) error {
-	sug, err := s.suggest(ctx, o.RegionCode, o.StreetName)
+func (s *Service) aim(ctx context.Context, who access.Actor, o *Order, boundID, squadID string) error {
+	sug, err := s.suggest(ctx, boundID, o.RegionCode, o.StreetName)
 	if err != nil {
 		return err
 	}
@@ -182,13 +184,13 @@ type Suggested struct {
 }
 
 // Suggest tells before the confirmation what the order would be.
-func (s *Service) Suggest(ctx context.Context, kind, regionCode, streetName string) (Suggested, error) {
+func (s *Service) Suggest(ctx context.Context, kind, boundSquadID, regionCode, streetName string) (Suggested, error) {
 	now := s.db.Now()
 	rule, err := ruleFor(ctx, s.db.Read(), kind, now)
 	if err != nil {
 		return Suggested{}, err
 	}
-	out, err := s.suggest(ctx, regionCode, streetName)
+	out, err := s.suggest(ctx, boundSquadID, regionCode, streetName)
 	if err != nil {
 		return Suggested{}, err
 	}
@@ -197,9 +199,18 @@ func (s *Service) Suggest(ctx context.Context, kind, regionCode, streetName stri
 	return out, nil
 }
 
-// suggest finds the squad of the street, or the district bureau where a
-// street has none.
-func (s *Service) suggest(ctx context.Context, regionCode, street string) (Suggested, error) {
+// suggest finds the squad that the camera is bound to, else that of the
+// street, else the district bureau.
+func (s *Service) suggest(ctx context.Context, bound, regionCode, street string) (Suggested, error) {
+	if bound != "" {
+		org, ok, err := s.people.Org(ctx, bound)
+		if err != nil {
+			return Suggested{}, fmt.Errorf("look up the camera's squad: %w", err)
+		}
+		if ok && org.Kind == "squad" {
+			return Suggested{OrgID: org.ID, Name: org.Name, Reason: "点位指定由该中队负责"}, nil
+		}
+	}
 	org, ok, err := s.people.SquadOf(ctx, regionCode)
 	if err != nil {
 		return Suggested{}, fmt.Errorf("find the squad of %s: %w", regionCode, err)

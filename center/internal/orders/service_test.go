@@ -333,3 +333,21 @@ func TestEscalationOncePerLevel(t *testing.T) {
 		}
 	})
 }
+
+func TestSuggestedSquad(t *testing.T) {
+	testkit.EachDB(t, func(t *testing.T, d *db.DB, _ *clock.Fake) {
+		s := newService(d)
+		for _, c := range []struct{ bound, region, want, reason string }{
+			{"", "310101013", "squad", "按点位地址推荐"},
+			{"squad2", "310101013", "squad2", "点位指定"},
+			{"district", "310101013", "squad", "按点位地址推荐"}, // no squad: the binding is void
+			{"", "310101099", "", "由区局派发"},
+			{"", "", "", "请人工选择"},
+		} {
+			got, err := s.Suggest(context.Background(), "stacking", c.bound, c.region, "某街道")
+			if err != nil || got.OrgID != c.want || !strings.Contains(got.Reason, c.reason) || got.Limit != 4*time.Hour {
+				t.Errorf("%+v: %+v %v", c, got, err)
+			}
+		}
+	})
+}
