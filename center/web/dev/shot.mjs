@@ -6,7 +6,7 @@ const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', arg
 for (const [i, spec] of paths.entries()) {
   const m = /^(.*?)(?:@(\d+)x(\d+))?(!dark)?$/.exec(spec)
   const width = Number(m[2] ?? 1920)
-  const phone = m[1].startsWith('/m')
+  const phone = /^\/m(\/|$)/.test(m[1])
   const ctx = await browser.newContext({ viewport: { width, height: Number(m[3] ?? 1080) }, locale: 'zh-CN', timezoneId: 'Asia/Shanghai', deviceScaleFactor: phone ? 2 : 1, hasTouch: phone, isMobile: phone })
   const page = await ctx.newPage()
   page.on('console', (c) => ['error', 'warning'].includes(c.type()) && console.log(`[${spec}]`, c.text().slice(0, 300)))

@@ -387,8 +387,8 @@ export interface AlertCounts {
   later: number
   mine: number
   today: number
-  confirmRate: number
-  medianSeconds: number
+  confirmRate?: number
+  medianSeconds?: number
 }
 
 export type OrderState = 'dispatched' | 'accepted' | 'onSite' | 'handled' | 'closed' | 'returned'

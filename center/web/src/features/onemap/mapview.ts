@@ -75,11 +75,18 @@ export class MapView {
       const at = (f.properties?.center as [number, number] | undefined) ?? [c.lng, c.lat]
       this.labels.push({ el, lng: at[0], lat: at[1] })
     }
+    this.labels.sort((a, b) => Number(b.el.classList.contains('me')) - Number(a.el.classList.contains('me')))
     this.bounds = part.isEmpty() ? all : part
     this.home(false)
   }
   home(animate = true): void {
     if (this.bounds && !this.bounds.isEmpty()) this.map.fitBounds(this.bounds, { padding: 60, animate })
+  }
+  /** Shows all the given places once, not closer than street level. */
+  fit(places: { lng: number; lat: number }[]): void {
+    const b = new maplibregl.LngLatBounds()
+    for (const p of places) b.extend([p.lng, p.lat])
+    if (!b.isEmpty()) this.map.fitBounds(b, { padding: 140, maxZoom: 13.4, animate: false })
   }
   zoom(d: number): void {
     this.map.zoomTo(this.map.getZoom() + d)
@@ -127,8 +134,14 @@ export class MapView {
     const { clientWidth: w, clientHeight: h } = this.map.getContainer()
     const inView = (p: { x: number; y: number }) => p.x > -30 && p.y > -30 && p.x < w + 30 && p.y < h + 30
     this.elements.forEach((e) => delete e.dataset.live)
+    const taken: { x: number; y: number; w: number }[] = []
     for (const l of this.labels) {
       const p = this.project(l.lng, l.lat)
+      // Names that would lie on one another give way, the own district first.
+      const width = (l.el.textContent?.length ?? 3) * 15
+      const free = taken.every((t) => Math.abs(t.y - p.y) > 20 || Math.abs(t.x - p.x) > (t.w + width) / 2)
+      l.el.style.visibility = free ? 'visible' : 'hidden'
+      if (free) taken.push({ ...p, w: width })
       l.el.style.transform = `translate(-50%,-50%) translate(${p.x.toFixed(1)}px,${p.y.toFixed(1)}px)`
     }
     const cams = this.cams.map((c) => ({ ...this.project(c.lng, c.lat), item: c })).filter(inView)
@@ -162,7 +175,9 @@ export class MapView {
   private one(s: { x: number; y: number; item: Mark }): void {
     const m = s.item
     const on = this.state.picked === m.id
-    this.place('m' + m.id, `jx-al ${m.tone}${on ? ' sel' : ''}${this.state.hover === m.id ? ' on' : ''}`, s.x, s.y, (el) => {
+    // A mark stands above its camera, which stays visible under it.
+    const lift = on ? 26 : 20
+    this.place('m' + m.id, `jx-al ${m.tone}${on ? ' sel' : ''}${this.state.hover === m.id ? ' on' : ''}`, s.x, s.y - lift, (el) => {
       this.wire(el, m.id, `${kindName[m.kind]} ${m.word}`)
       createApp({ render: () => h(KindIcon, { kind: m.kind, size: 14 }) }).mount(el)
     })

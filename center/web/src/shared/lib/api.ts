@@ -178,9 +178,15 @@ export const api = {
   del: <T>(path: string, query?: Query) => request<T>('DELETE', path, { query }),
 }
 
-/** Address of a stored picture; w asks for a thumbnail of that width. */
+const thumbWidths = [160, 320, 640]
+
+/**
+ * Address of a stored picture. w asks for a thumbnail at least that wide; the
+ * center makes three widths, beyond them the picture itself is taken.
+ */
 export function blobUrl(sm3: string | undefined, w?: number): string {
-  return sm3 ? `/api/blobs/${sm3}${w ? '?w=' + w : ''}` : ''
+  const t = w ? thumbWidths.find((x) => x >= w) : undefined
+  return sm3 ? `/api/blobs/${sm3}${t ? '?w=' + t : ''}` : ''
 }
 
 /** A fresh key for a write that may be sent twice. */
