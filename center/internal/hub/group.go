@@ -20,11 +20,25 @@ type tally struct {
 	rejected         []string
 }
 
+// sinkLimit bounds the events of one call of the sink.
+const sinkLimit = 1024
+
+// parcel is a batch in the middle of its commit.
+type parcel struct {
+	b        *batch
+	n        *numbering
+	ack      edgev1.Ack
+	fresh    []int // places of envelopes that are new
+	repeated []int64
+	refused  map[int]edgev1.Rejection
+}
+
 // group is one commit: the batches of any boxes.
 type group struct {
 	s       *Service
 	tx      db.Tx
 	streams map[string]*numbering
+	parcels []*parcel
 	rows    []messageRow
 	refused []rejectionRow
 	acks    []edgev1.Ack
@@ -63,114 +77,79 @@ func (g *group) lock(ctx context.Context, list []batch) error {
 	return nil
 }
 
-// add takes one batch: new envelopes become rows and go to the sink, known
-// ones are acknowledged again.
+// add sorts the envelopes of one batch into new ones and known ones.
 func (g *group) add(ctx context.Context, b *batch) error {
 	n, err := g.stream(ctx, b.edge, b.d.Epoch)
 	if err != nil {
 		return err
 	}
-	ack := edgev1.Ack{V: edgev1.ProtocolVersion, Edge: b.edge, Epoch: b.d.Epoch, At: edgev1.At(g.tx.Now()), Accepted: []edgev1.SeqRange{}}
-	var accepted, repeated []int64
-	fresh := make([]int, 0, len(b.d.Items))
-	seen := map[int64]bool{}
+	p := &parcel{b: b, n: n, refused: map[int]edgev1.Rejection{}, ack: edgev1.Ack{
+		V: edgev1.ProtocolVersion, Edge: b.edge, Epoch: b.d.Epoch, At: edgev1.At(g.tx.Now()), Accepted: []edgev1.SeqRange{},
+	}}
 	for i := range b.d.Items {
 		e := &b.d.Items[i]
 		if e.Event != nil {
 			for _, ev := range e.Event.Evidence {
-				ack.Want = append(ack.Want, ev.SM3)
+				p.ack.Want = append(p.ack.Want, ev.SM3)
 			}
 		}
 		switch {
-		case n.seqs.Has(e.Seq) || seen[e.Seq]:
-			repeated = append(repeated, e.Seq)
+		case n.seqs.Has(e.Seq):
+			p.repeated = append(p.repeated, e.Seq)
 			g.tally.repeated++
 		case len(n.seqs) >= MaxRanges:
 			return errs.New(errs.Invalid, "边缘盒 %s 的序号空洞超过 %d 处", b.edge, MaxRanges)
 		default:
-			seen[e.Seq] = true
-			fresh = append(fresh, i)
+			n.seqs = n.seqs.Add(e.Seq, e.Seq)
+			p.fresh = append(p.fresh, i)
 		}
 	}
-	bad, err := g.sink(ctx, b, fresh)
-	if err != nil {
-		return err
-	}
-	for _, i := range fresh {
-		e := &b.d.Items[i]
-		n.seqs = n.seqs.Add(e.Seq, e.Seq)
-		if rej, no := bad[i]; no {
-			g.reject(b, n, rej)
-			ack.Rejected = append(ack.Rejected, rej)
-			continue
-		}
-		if e.Gap != nil {
-			n.gaps = n.gaps.Add(e.Gap.From, min(e.Gap.To, e.Seq))
-		}
-		g.rows = append(g.rows, g.row(b, i))
-		accepted = append(accepted, e.Seq)
-	}
-	for _, rej := range b.d.Rejected {
-		if rej.Seq > 0 && !n.seqs.Has(rej.Seq) {
-			n.seqs = n.seqs.Add(rej.Seq, rej.Seq)
-			g.reject(b, n, rej)
-		}
-		ack.Rejected = append(ack.Rejected, rej)
-	}
-	if err := g.repeatedAck(ctx, b, repeated, &ack, accepted); err != nil {
-		return err
-	}
-	g.acks = append(g.acks, ack)
+	g.parcels = append(g.parcels, p)
 	return nil
 }
 
-// repeatedAck answers numbers that were committed before as they were
-// answered then: accepted or rejected.
-func (g *group) repeatedAck(ctx context.Context, b *batch, repeated []int64, ack *edgev1.Ack, accepted []int64) error {
-	if len(repeated) > 0 {
-		was, err := rejectionsOf(ctx, g.tx, b.edge, b.d.Epoch, repeated)
-		if err != nil {
-			return err
-		}
-		no := map[int64]bool{}
-		for _, r := range was {
-			no[r.Seq] = true
-			ack.Rejected = append(ack.Rejected, edgev1.Rejection{Seq: r.Seq, Field: r.Field, Message: r.Message})
-		}
-		for _, s := range repeated {
-			if !no[s] {
-				accepted = append(accepted, s)
+// place is where an event of a sink call came from.
+type place struct {
+	p *parcel
+	i int
+}
+
+// sink gives the new events of each box, in order, to the domain that keeps
+// them.
+func (g *group) sink(ctx context.Context) error {
+	byEdge := map[string][]place{}
+	for _, p := range g.parcels {
+		for _, i := range p.fresh {
+			if p.b.d.Items[i].Event != nil {
+				byEdge[p.b.edge] = append(byEdge[p.b.edge], place{p, i})
 			}
 		}
 	}
-	ack.Accepted = edgev1.SeqRanges(accepted)
+	for _, edge := range slices.Sorted(maps.Keys(byEdge)) {
+		for part := range slices.Chunk(byEdge[edge], sinkLimit) {
+			if err := g.give(ctx, edge, part); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
-// sink gives the new events of a batch to the domain that keeps them, and
-// gets back those that it will never take.
-func (g *group) sink(ctx context.Context, b *batch, fresh []int) (map[int]edgev1.Rejection, error) {
-	var list []edgev1.Event
-	var at []int
-	for _, i := range fresh {
-		if e := b.d.Items[i].Event; e != nil {
-			list = append(list, *e)
-			at = append(at, i)
-		}
+func (g *group) give(ctx context.Context, edge string, from []place) error {
+	list := make([]edgev1.Event, 0, len(from))
+	for _, f := range from {
+		list = append(list, *f.p.b.d.Items[f.i].Event)
 	}
-	if len(list) == 0 {
-		return nil, nil
-	}
-	bad, err := g.s.o.Sink.TakeEvents(caller.System(ctx, "边缘盒 "+b.edge), g.tx, b.edge, list)
+	bad, err := g.s.o.Sink.TakeEvents(caller.System(ctx, "边缘盒 "+edge), g.tx, edge, list)
 	if err != nil {
-		return nil, fmt.Errorf("take events of box %s: %w", b.edge, err)
+		return fmt.Errorf("take events of box %s: %w", edge, err)
 	}
-	out := make(map[int]edgev1.Rejection, len(bad))
 	for k, why := range bad {
-		if k < 0 || k >= len(at) {
-			return nil, fmt.Errorf("take events of box %s: rejection of event %d of %d", b.edge, k, len(at))
+		if k < 0 || k >= len(from) {
+			return fmt.Errorf("take events of box %s: rejection of event %d of %d", edge, k, len(from))
 		}
-		r := edgev1.Rejection{Seq: b.d.Items[at[k]].Seq, Field: "event", Message: why.Error()}
+		f := from[k]
+		r := edgev1.Rejection{Seq: f.p.b.d.Items[f.i].Seq, Field: "event", Message: why.Error()}
 		var e *errs.Error
 		if errors.As(why, &e) {
 			r.Message = e.Message
@@ -178,15 +157,42 @@ func (g *group) sink(ctx context.Context, b *batch, fresh []int) (map[int]edgev1
 				r.Field, r.Message = e.Fields[0].Name, e.Fields[0].Message
 			}
 		}
-		out[at[k]] = r
+		f.p.refused[f.i] = r
 	}
-	return out, nil
+	return nil
 }
 
-func (g *group) reject(b *batch, n *numbering, r edgev1.Rejection) {
-	g.refused = append(g.refused, rejectionRow{Edge: b.edge, Epoch: n.row.Epoch, Seq: r.Seq, Field: r.Field, Message: r.Message, At: clock.At(g.tx.Now())})
+// settle turns a parcel into rows and an acknowledgement.
+func (g *group) settle(p *parcel) []int64 {
+	accepted := make([]int64, 0, len(p.fresh))
+	for _, i := range p.fresh {
+		e := &p.b.d.Items[i]
+		if rej, no := p.refused[i]; no {
+			g.reject(p, rej)
+			continue
+		}
+		if e.Gap != nil {
+			p.n.gaps = p.n.gaps.Add(e.Gap.From, min(e.Gap.To, e.Seq))
+		}
+		g.rows = append(g.rows, g.row(p.b, i))
+		accepted = append(accepted, e.Seq)
+	}
+	for _, rej := range p.b.d.Rejected {
+		if rej.Seq > 0 && !p.n.seqs.Has(rej.Seq) {
+			p.n.seqs = p.n.seqs.Add(rej.Seq, rej.Seq)
+			g.reject(p, rej)
+			continue
+		}
+		p.ack.Rejected = append(p.ack.Rejected, rej)
+	}
+	return accepted
+}
+
+func (g *group) reject(p *parcel, r edgev1.Rejection) {
+	p.ack.Rejected = append(p.ack.Rejected, r)
+	g.refused = append(g.refused, rejectionRow{Edge: p.b.edge, Epoch: p.n.row.Epoch, Seq: r.Seq, Field: r.Field, Message: r.Message, At: clock.At(g.tx.Now())})
 	g.tally.rejected = append(g.tally.rejected, r.Field)
-	g.s.o.Log.Warn("message rejected", "box", b.edge, "seq", r.Seq, "field", r.Field, "why", r.Message)
+	g.s.o.Log.Warn("message rejected", "box", p.b.edge, "seq", r.Seq, "field", r.Field, "why", r.Message)
 }
 
 func (g *group) row(b *batch, i int) messageRow {
@@ -202,18 +208,54 @@ func (g *group) row(b *batch, i int) messageRow {
 	return r
 }
 
-// flush writes what the batches left.
+// flush writes what the batches left and makes their acknowledgements.
 func (g *group) flush(ctx context.Context) error {
+	if err := g.sink(ctx); err != nil {
+		return err
+	}
+	accepted := make([][]int64, len(g.parcels))
+	for i, p := range g.parcels {
+		accepted[i] = g.settle(p)
+	}
 	if err := insertMessages(ctx, g.tx, g.rows); err != nil {
 		return err
 	}
 	if err := insertRejections(ctx, g.tx, g.refused); err != nil {
 		return err
 	}
-	for _, n := range g.streams {
-		if err := saveStream(ctx, g.tx, n); err != nil {
+	for _, k := range slices.Sorted(maps.Keys(g.streams)) {
+		if err := saveStream(ctx, g.tx, g.streams[k]); err != nil {
 			return err
 		}
 	}
+	for i, p := range g.parcels {
+		if err := g.repeat(ctx, p, accepted[i]); err != nil {
+			return err
+		}
+		g.acks = append(g.acks, p.ack)
+	}
+	return nil
+}
+
+// repeat answers numbers that were committed before as they were answered
+// then: accepted or rejected.
+func (g *group) repeat(ctx context.Context, p *parcel, accepted []int64) error {
+	if len(p.repeated) > 0 {
+		was, err := rejectionsOf(ctx, g.tx, p.b.edge, p.b.d.Epoch, p.repeated)
+		if err != nil {
+			return err
+		}
+		no := map[int64]bool{}
+		for _, r := range was {
+			no[r.Seq] = true
+			p.ack.Rejected = append(p.ack.Rejected, edgev1.Rejection{Seq: r.Seq, Field: r.Field, Message: r.Message})
+		}
+		for _, s := range p.repeated {
+			if !no[s] {
+				accepted = append(accepted, s)
+			}
+		}
+	}
+	p.ack.Accepted = edgev1.SeqRanges(accepted)
 	return nil
 }

@@ -41,8 +41,8 @@ type Options struct {
 	// the host of the listening address.
 	Names      []string
 	PublicHost string
-	// Workers commit at the same time; 0 means one on SQLite, four on
-	// PostgreSQL.
+	// Workers commit at the same time, 0 means one: a commit takes all that
+	// waits, and domains number their records one after the other anyway.
 	Workers int
 }
 
@@ -69,9 +69,6 @@ type Service struct {
 func New(o Options) *Service {
 	if o.Workers == 0 {
 		o.Workers = 1
-		if o.DB.Postgres() {
-			o.Workers = 4
-		}
 	}
 	if o.Wake == nil {
 		o.Wake = func() {}
