@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,6 +87,15 @@ func TestEvidence(t *testing.T) {
 	}
 	if code, _, _ := do(t, b.http, "HEAD", strings.Replace(url, digest, other, 1), nil, nil); code != 404 {
 		t.Errorf("thrown away file answers %d", code)
+	}
+	// A full disk is said so, and counted.
+	full := blob.Digest([]byte("full"))
+	if err := os.Symlink("/dev/full", filepath.Join(r.dir, "partial", "e1-"+full)); err != nil {
+		t.Fatal(err)
+	}
+	code, body, _ = do(t, b.http, "PATCH", strings.Replace(url, digest, full, 1), data, head(0))
+	if code != 507 || !strings.Contains(string(body), "磁盘空间不足") || r.refused("diskFull") != 1 {
+		t.Errorf("full disk: %d %s", code, body)
 	}
 	r.reg.revoked["e1"] = true
 	if code, _, _ := do(t, b.http, "HEAD", url, nil, nil); code != 403 {

@@ -106,6 +106,7 @@ type rig struct {
 	reg   *registry
 	sink  *sink
 	blobs *blob.Store
+	dir   string
 	m     *prometheus.Registry
 }
 
@@ -119,7 +120,8 @@ func newRig(t *testing.T, d *db.DB, c *clock.Fake) *rig {
 	if r.ca, err = hub.OpenCA(t.TempDir(), c.Now); err != nil {
 		t.Fatal(err)
 	}
-	if r.blobs, err = blob.Open(t.TempDir()); err != nil {
+	r.dir = t.TempDir()
+	if r.blobs, err = blob.Open(r.dir); err != nil {
 		t.Fatal(err)
 	}
 	r.hub = hub.New(hub.Options{
