@@ -153,7 +153,7 @@ func forbidden(f file, in string) string {
 			return "analytics are pure: they take pictures and small interfaces"
 		}
 	case "models", "tools":
-		if !api && !strings.HasPrefix(in, top+"/") {
+		if !api && in != top && !strings.HasPrefix(in, top+"/") {
 			return top + " imports api and its own folder only"
 		}
 	case "center":
