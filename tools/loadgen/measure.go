@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -28,7 +30,7 @@ func measure(ctx context.Context, o options, name string) (r result, err error) 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	if r.product, r.resent, r.tables, err = runProduct(ctx, o, product); err != nil {
+	if err := runProduct(ctx, o, product, &r); err != nil {
 		return r, err
 	}
 	if _, err := plain.Command(ctx, "migrate"); err != nil {
@@ -39,12 +41,18 @@ func measure(ctx context.Context, o options, name string) (r result, err error) 
 		return r, err
 	}
 	defer db.Close()
+	runtime.GC() // what the measurement of the center left
+	cpu, err := ownCPU()
+	if err != nil {
+		return r, err
+	}
 	took, err := bareLoop(ctx, db, r.tables, o.Events)
 	if err != nil {
 		return r, err
 	}
-	r.plain = float64(o.Events) / took.Seconds()
-	return r, nil
+	used, err := ownCPU()
+	r.plain, r.plainCPU = float64(o.Events)/took.Seconds(), (used-cpu)/time.Duration(o.Events)
+	return r, err
 }
 
 // place is a center's folder and database.
@@ -108,52 +116,74 @@ func databases(ctx context.Context, o options, name, dir string) (product, plain
 	return product, plain, remove, nil
 }
 
-// runProduct gives the center's rate and the rows that it stored.
-func runProduct(ctx context.Context, o options, p place) (rate float64, resent int, tables []table, err error) {
+// runProduct fills in the center's rate and the rows that it stored.
+func runProduct(ctx context.Context, o options, p place, r *result) (err error) {
 	center, err := boxlink.StartCenter(ctx, p.CenterOptions)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, center.Stop()) }()
 	console, err := center.SignIn(ctx)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
 	boxes, err := boxlink.EnrolBoxes(ctx, console, "L", o.Boxes, o.Cameras)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
 	list, err := senders(boxes, o.Events)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
 	db, err := openDB(p.address())
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
 	defer db.Close()
 	before, err := db.counts(ctx)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
+	}
+	cpu, err := center.CPU()
+	if err != nil {
+		return err
 	}
 	took, err := driveAll(ctx, list)
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
-	for _, s := range list {
-		resent += s.resent
-	}
-	tables, err = db.filled(ctx, before, o.Events)
+	used, err := center.CPU()
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
-	for _, t := range tables {
-		if t.name == "hub_messages" && len(t.rows) != o.Events {
-			return 0, 0, nil, fmt.Errorf("%d events were acknowledged, %d are stored", o.Events, len(t.rows))
+	r.product, r.productCPU = float64(o.Events)/took.Seconds(), (used-cpu)/time.Duration(o.Events)
+	for _, s := range list {
+		r.resent += s.resent
+	}
+	if r.tables, err = db.filled(ctx, before, o.Events); err != nil {
+		return err
+	}
+	return r.check(o.Events)
+}
+
+// check makes sure that everything that was acknowledged is stored.
+func (r *result) check(events int) error {
+	for _, t := range r.tables {
+		if t.name == "hub_messages" {
+			if len(t.rows) != events {
+				return fmt.Errorf("%d events were acknowledged, %d are stored", events, len(t.rows))
+			}
+			return nil
 		}
 	}
-	if len(tables) == 0 {
-		return 0, 0, nil, errors.New("the events filled no table")
+	return errors.New("the events filled no table hub_messages")
+}
+
+// ownCPU is the processor time that this process has used.
+func ownCPU() (time.Duration, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
 	}
-	return float64(o.Events) / took.Seconds(), resent, tables, nil
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }

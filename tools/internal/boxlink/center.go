@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -131,8 +133,26 @@ func (c *Center) SignIn(ctx context.Context) (*Console, error) {
 // URL is the console's address.
 func (c *Center) URL() string { return "http://" + c.HTTP }
 
-// PID is the process's id.
-func (c *Center) PID() int { return c.cmd.Process.Pid }
+// CPU is the processor time that the center has used, in steps of 10 ms.
+func (c *Center) CPU() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	// Fields count from the end of the name, which may hold anything; user
+	// and system time are the 14th and 15th of all, in hundredths.
+	_, rest, ok := strings.Cut(string(b), ") ")
+	f := strings.Fields(rest)
+	if !ok || len(f) < 13 {
+		return 0, fmt.Errorf("read processor time: odd line %.100q", b)
+	}
+	user, err1 := strconv.ParseInt(f[11], 10, 64)
+	system, err2 := strconv.ParseInt(f[12], 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond, nil
+}
 
 // Stop ends the center and waits for it.
 func (c *Center) Stop() error {
