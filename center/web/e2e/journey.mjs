@@ -148,8 +148,12 @@ try {
     await officer.page.getByText('已到场').waitFor()
   })
   await step('officer takes a photo; the draft survives a reload', async () => {
-    const photo = await dispatcher.page.screenshot({ type: 'jpeg', quality: 80 })
-    await officer.page.setInputFiles('[data-test=photo]', { name: 'site.jpg', mimeType: 'image/jpeg', buffer: photo })
+    // The scene without the thing stands in for what the officer photographs.
+    const { event } = await op.get(`/alerts/${made.alert.id}`)
+    const empty = event.evidence.find((e) => e.role === 'reference') ?? event.evidence[0]
+    must(empty, 'the alert has no picture')
+    const photo = await (await op.page.request.get(`${base}/api/blobs/${empty.sm3}`)).body()
+    await officer.page.setInputFiles('[data-test=photo]', { name: 'site.jpg', mimeType: empty.mediaType, buffer: photo })
     await officer.page.getByText('已拍 1 张').waitFor()
     await officer.page.getByRole('radio', { name: '已改正' }).click()
     await officer.page.fill('#note-text', '物品已搬回店内，通道已清空。')

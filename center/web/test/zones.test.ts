@@ -11,7 +11,7 @@ const zone = (o: Partial<EditZone> = {}): EditZone => ({ key: 'a', id: '', name:
 describe('zones', () => {
   it('names the field, the limit and the fix', () => {
     expect(zoneFaults(zone())).toEqual({})
-    expect(zoneFaults(zone({ dwellS: 0 })).dwellS).toBe('静置时间应为 1 到 86400 秒，现在是 0')
+    expect(zoneFaults(zone({ dwellS: -5 })).dwellS).toBe('静置时间应为 1 到 86400 秒，现在是 -5')
     expect(zoneFaults(zone({ closeScore: 0.9 })).closeScore).toContain('开启阈值 0.6')
     expect(zoneFaults(zone({ kind: 'sign' })).shop).toContain('绑定一个商铺')
     expect(zoneFaults(zone({ kind: 'exclude', dwellS: 0 }))).toEqual({})

@@ -104,11 +104,11 @@ export function zoneFaults(z: EditZone): Record<string, string> {
   const poly = polygonFault(z.polygon)
   if (poly) out.polygon = poly
   const judged = z.kind === 'pavement' || z.kind === 'frontage'
-  if (judged && !((z.dwellS ?? 0) >= 1 && (z.dwellS ?? 0) <= 86400)) out.dwellS = `静置时间应为 1 到 86400 秒，现在是 ${z.dwellS ?? 0}`
+  if (judged && z.dwellS && !(z.dwellS >= 1 && z.dwellS <= 86400)) out.dwellS = `静置时间应为 1 到 86400 秒，现在是 ${z.dwellS}`
   if (judged && !((z.endDelayS ?? 0) >= 0 && (z.endDelayS ?? 0) <= 86400)) out.endDelayS = '消失确认应为 0 到 86400 秒'
   if (judged && !((z.minArea ?? 0) >= 0 && (z.minArea ?? 0) <= 1)) out.minArea = '最小面积应为画面的 0 到 100%'
   if (judged && !((z.openScore ?? 0) >= 0 && (z.openScore ?? 0) <= 1)) out.openScore = '开启阈值应为 0 到 1'
-  if (judged && (z.closeScore ?? 0) > (z.openScore ?? 0)) out.closeScore = `关闭阈值要不大于开启阈值 ${z.openScore}，请改小`
+  if (judged && z.openScore && (z.closeScore ?? 0) > z.openScore) out.closeScore = `关闭阈值要不大于开启阈值 ${z.openScore}，请改小`
   if (z.kind === 'sign' && !z.shop) out.shop = '店招围栏要绑定一个商铺，才有登记名称可比'
   for (const s of parseHours(z.hours)) if (s.from === s.to) out.hours = '时段的开始和结束相同，请改一个'
   return out
