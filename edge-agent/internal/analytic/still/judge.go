@@ -3,6 +3,7 @@ package still
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"jiexun/api/edgev1"
@@ -17,6 +18,10 @@ const (
 	lookEvery  = 900 * time.Millisecond
 	looksAsked = 3
 	accept     = 0.5
+	// Few things put on a pavement fill this share of the frame, but every
+	// vehicle close by does: there the verifier must be surer.
+	largeBox    = 0.08
+	acceptLarge = 0.7
 )
 
 // mean is the average of the last answers.
@@ -120,7 +125,11 @@ func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
 			hits++
 		}
 	}
-	if m.Thing >= accept && 2*hits <= len(t.objects) {
+	bar, box := accept, t.box(e.w, e.h)
+	if e.o.Verifier != nil && box.W*box.H > largeBox {
+		bar = acceptLarge
+	}
+	if m.Thing >= bar && 2*hits <= len(t.objects) {
 		t.verdict, t.state, t.ruled = accepted, analytic.Present, at
 		return
 	}
@@ -174,6 +183,8 @@ func (e *Engine) detect(ctx context.Context, t *track, frame *picture.YUV) (bool
 	}
 	t.excluded = t.excluded[:0:0]
 	hit := false
+	var before []analytic.Object
+	asked := false
 	for _, o := range objs {
 		if o.Score < 0.35 || o.Class != analytic.Person && o.Class != analytic.Vehicle && o.Class != analytic.Bicycle {
 			continue
@@ -188,11 +199,31 @@ func (e *Engine) detect(ctx context.Context, t *track, frame *picture.YUV) (bool
 		in := e.shareIn(&t.shape, full)
 		area := full.W * full.H / max(b.W*b.H, 1e-9)
 		// A box many times larger than the change is something else's.
-		if in >= 0.6 && area < 12 {
+		if in < 0.6 || area >= 12 {
+			continue
+		}
+		if !asked {
+			if before, err = e.o.Detector.Detect(ctx, e.big.part(r, frame)); err != nil {
+				return false, fmt.Errorf("still: ask the detector about the reference: %w", err)
+			}
+			asked = true
+		}
+		// What it saw in the empty scene already is not what changed.
+		if !slices.ContainsFunc(before, func(p analytic.Object) bool { return p.Class == o.Class && overlap(p.Box, o.Box) > 0.5 }) {
 			hit = true
 		}
 	}
 	return hit, nil
+}
+
+// overlap is the shared part of two boxes over both together.
+func overlap(a, b edgev1.Box) float64 {
+	w := min(a.X+a.W, b.X+b.W) - max(a.X, b.X)
+	h := min(a.Y+a.H, b.Y+b.H) - max(a.Y, b.Y)
+	if w <= 0 || h <= 0 {
+		return 0
+	}
+	return w * h / (a.W*a.H + b.W*b.H - w*h)
 }
 
 // shareIn is the share of the shape's pixels inside the box.

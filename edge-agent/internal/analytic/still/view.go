@@ -127,6 +127,14 @@ func (v view) crop(s square, side int) *picture.RGB {
 	return out
 }
 
+// part gives the part of the view that the rectangle is in the frame.
+func (v view) part(r picture.Rect, frame *picture.YUV) *picture.RGB {
+	p := picture.YUV{W: v.w, H: v.h, Y: v.y, U: v.u, V: v.v, YStride: v.w, CStride: v.cw, FullRange: true}
+	return p.ToRGB(picture.Rect{
+		X0: r.X0 * v.w / frame.W, Y0: r.Y0 * v.h / frame.H, X1: r.X1 * v.w / frame.W, Y1: r.Y1 * v.h / frame.H,
+	})
+}
+
 // band is the range of source pixels under target i of side.
 func band(a, b float64, i, side, n int) (int, int) {
 	w := (b - a) / float64(side) * float64(n)
