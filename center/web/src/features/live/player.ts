@@ -107,7 +107,7 @@ export class LivePlayer {
       } catch (e) {
         c.close()
         if (this.ended || !(e instanceof WhepError && e.status === 404) || performance.now() > until) throw e
-        await new Promise((r) => setTimeout(r, 300))
+        await new Promise((r) => setTimeout(r, 120))
         if (this.ended) throw e
       }
     }

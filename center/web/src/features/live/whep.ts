@@ -51,7 +51,9 @@ export class WhepClient {
       if (!this.closed && (pc.connectionState === 'failed' || pc.connectionState === 'disconnected')) this.on.lost('连接中断')
     }
     await pc.setLocalDescription(await pc.createOffer())
-    await gathered(pc, 500)
+    // The server has host candidates of its own and learns ours from the first
+    // packets, so a short wait is enough.
+    await gathered(pc, 120)
     const res = await fetch(this.url, {
       method: 'POST',
       headers: { 'Content-Type': 'application/sdp' },

@@ -52,12 +52,12 @@ export class MapView {
     await this.ready
     const mine = (code: string) => own.some((o) => code.startsWith(o) || (o.length < 6 && code.startsWith(o)))
     const whole = own.some((o) => o.length < 6)
-    for (const f of shapes.features) f.properties = { ...f.properties, own: !whole && mine(String(f.properties?.code)) }
+    for (const f of shapes.features) f.properties = { ...f.properties, own: whole || mine(String(f.properties?.code)) }
     this.map.addSource('districts', { type: 'geojson', data: shapes })
     this.map.addLayer({ id: 'area', type: 'fill', source: 'districts', paint: { 'fill-color': this.css('--s2') } })
     this.map.addLayer({ id: 'own', type: 'fill', source: 'districts', filter: ['==', ['get', 'own'], true], paint: { 'fill-color': this.css('--surface') } })
     this.map.addLayer({ id: 'line', type: 'line', source: 'districts', paint: { 'line-color': this.css('--line2'), 'line-dasharray': [4, 3], 'line-width': 1 } })
-    this.map.addLayer({ id: 'ownline', type: 'line', source: 'districts', filter: ['==', ['get', 'own'], true], paint: { 'line-color': this.css('--pri'), 'line-width': 2 } })
+    this.map.addLayer({ id: 'ownline', type: 'line', source: 'districts', filter: ['==', ['get', 'own'], !whole], paint: { 'line-color': this.css('--pri'), 'line-width': whole ? 0 : 2 } })
     const all = new maplibregl.LngLatBounds()
     const part = new maplibregl.LngLatBounds()
     for (const f of shapes.features) {
@@ -65,11 +65,11 @@ export class MapView {
       walk(f.geometry, (x, y) => {
         b.extend([x, y])
         all.extend([x, y])
-        if (f.properties?.own) part.extend([x, y])
+        if (!whole && f.properties?.own) part.extend([x, y])
       })
       const c = b.getCenter()
       const el = document.createElement('span')
-      el.className = 'jx-name' + (f.properties?.own ? ' me' : '')
+      el.className = 'jx-name' + (!whole && f.properties?.own ? ' me' : '')
       el.textContent = String(f.properties?.name ?? '')
       this.layer.appendChild(el)
       const at = (f.properties?.center as [number, number] | undefined) ?? [c.lng, c.lat]
