@@ -401,7 +401,7 @@ func TestNetworksDecideAndAreAskedLazily(t *testing.T) {
 			if len(got.accepted) != tc.want {
 				t.Errorf("accepted %v", got.accepted)
 			}
-			if v.asked < 3 || v.asked > 20 || d.asked > 20 {
+			if v.asked < 3 || v.asked > 20 || d.asked > 2*20 {
 				t.Errorf("asked verifier %d, detector %d times", v.asked, d.asked)
 			}
 		})

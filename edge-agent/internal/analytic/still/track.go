@@ -23,7 +23,7 @@ const (
 	joinPx      = 3                // fragments this close belong together
 	coverMost   = 30 * time.Minute // a thing unseen for longer is given up
 	vehicleStay = 10 * time.Minute // refused persons and vehicles stay pending
-	lightStay   = 20 * time.Second // refused light is learned after this long
+	lightStay   = 30 * time.Second // refused light is learned after this long
 	idleStay    = 90 * time.Second // what matters to no region is learned
 	goneExtra   = 3 * time.Second
 	youngFor    = 6 * time.Second // a thing's outline may still grow this long after it was confirmed
@@ -355,7 +355,7 @@ func (e *Engine) patience(t *track) time.Duration {
 // stay is for how long a refused track is kept from being learned.
 func (e *Engine) stay(t *track) time.Duration {
 	m := t.mean()
-	if m.Light+m.Nothing > 0.5 {
+	if m.Light+m.Nothing > 0.7 {
 		return lightStay
 	}
 	return vehicleStay
