@@ -10,6 +10,8 @@ import os
 import cv2
 import numpy as np
 
+from sprites import bag, dark_vehicle, noise_field, person, thing, vehicle
+
 W, H = 768, 432
 THING, REMOVED, PERSON, VEHICLE, LIGHT, NOTHING = range(6)
 DOC = os.environ.get("OPENCV_DOC", "/usr/share/doc/opencv-doc/examples/data")
@@ -108,19 +110,10 @@ class Sources:
 
 # ---------------------------------------------------------------- backgrounds
 
-def _noise_field(r, h, w, octaves=4):
-    out = np.zeros((h, w), np.float32)
-    for o in range(octaves):
-        s = 2 ** (o + 1)
-        n = r.standard_normal((max(2, h // (64 // s) if s < 64 else h), max(2, w // (64 // s) if s < 64 else w))).astype(np.float32)
-        out += cv2.resize(n, (w, h), interpolation=cv2.INTER_LINEAR) / (o + 1)
-    return out / max(1e-6, out.std())
-
-
 def _ground(r):
     """A drawn pavement seen obliquely: slabs, asphalt or grass."""
     kind = r.integers(0, 4)
-    n = _noise_field(r, H, W)
+    n = noise_field(r, H, W)
     base = r.integers(60, 190)
     tint = r.normal(0, 8, 3)
     img = np.empty((H, W, 3), np.float32)
@@ -174,261 +167,6 @@ def background(r, src):
     return out[:, ::-1].copy() if r.random() < 0.5 else out
 
 
-# ------------------------------------------------------------------ sprites
-
-def _colour(r, lo=15, hi=235):
-    c = r.uniform(lo, hi) + r.normal(0, 45 if r.random() < 0.6 else 8, 3)
-    return np.clip(c, 5, 250)
-
-
-def _texture(r, src, h, w):
-    k = r.random()
-    if k < 0.35:
-        t = src.textures[r.integers(len(src.textures))]
-        th, tw = t.shape[:2]
-        ch, cw = max(8, int(th * r.uniform(0.15, 0.8))), max(8, int(tw * r.uniform(0.15, 0.8)))
-        y, x = r.integers(0, th - ch + 1), r.integers(0, tw - cw + 1)
-        return cv2.resize(t[y:y + ch, x:x + cw], (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
-    img = np.ones((h, w, 3), np.float32) * _colour(r)
-    img += r.uniform(0, 14) * _noise_field(r, h, w, 3)[..., None]
-    if k < 0.6:  # slats or stripes
-        step = max(3, int(r.integers(3, 14)))
-        col = _colour(r)
-        for i in range(0, h if r.random() < 0.5 else w, step):
-            if h > w:
-                img[i:i + max(1, step // 3)] = col
-            else:
-                img[:, i:i + max(1, step // 3)] = col
-    elif k < 0.8:  # many small goods
-        for _ in range(int(r.integers(6, 40))):
-            cv2.circle(img, (int(r.integers(0, w)), int(r.integers(0, h))), int(max(1, r.uniform(0.04, 0.14) * min(h, w))),
-                       _colour(r).tolist(), -1, cv2.LINE_AA)
-    return img
-
-
-def _shade(r, img):
-    h, w = img.shape[:2]
-    g = 1 + np.linspace(-1, 1, w)[None, :] * r.uniform(-0.25, 0.25) + np.linspace(-1, 1, h)[:, None] * r.uniform(-0.3, 0.05)
-    return img * g[..., None].astype(np.float32)
-
-
-def thing(r, src, size):
-    """One thing put down: colour and alpha, about size pixels high."""
-    h = max(8, int(size))
-    w = max(8, int(size * r.uniform(0.5, 2.2)))
-    al = np.zeros((h, w), np.float32)
-    img = _shade(r, _texture(r, src, h, w))
-    P = lambda pts: np.array([(x * (w - 1), y * (h - 1)) for x, y in pts], np.int32)
-    k = r.integers(0, 10)
-    if k == 0 and src.plants:
-        pimg, pa = src.plants[0]
-        return cv2.resize(pimg, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32), cv2.resize(pa, (w, h))
-    if k <= 2:  # box in two or three faces
-        t, s = r.uniform(0.1, 0.45), r.uniform(0.1, 0.5)
-        cv2.fillPoly(al, [P([(0, t), (s, 0), (1, t * 0.4), (1, 1 - t * .6), (1 - s * .5, 1), (0, 1 - t * .2)])], 1, cv2.LINE_AA)
-        m = np.zeros((h, w), np.uint8)
-        cv2.fillPoly(m, [P([(0, t), (s, 0), (1, t * 0.4), (1 - s * .5, t * 1.2)])], 1)
-        img[m > 0] *= r.uniform(1.1, 1.5)
-        m[:] = 0
-        cv2.fillPoly(m, [P([(1 - s * .5, t * 1.2), (1, t * .4), (1, 1 - t * .6), (1 - s * .5, 1)])], 1)
-        img[m > 0] *= r.uniform(0.45, 0.8)
-    elif k == 3:  # sack or bag
-        pts = [(0.5 + 0.5 * np.cos(a) * r.uniform(0.75, 1), 0.55 + 0.45 * np.sin(a) * r.uniform(0.8, 1)) for a in np.linspace(0, 2 * np.pi, 14)]
-        cv2.fillPoly(al, [P(np.clip(pts, 0, 1))], 1, cv2.LINE_AA)
-        cv2.ellipse(al, (w // 2, int(h * .25)), (max(2, w // 5), max(2, h // 4)), 0, 180, 360, 1, max(1, h // 14))
-    elif k in (4, 5):  # table or stall with goods on it
-        y = r.uniform(0.3, 0.6)
-        cv2.fillPoly(al, [P([(0, y), (.12, y - .2), (.92, y - .2), (1, y), (1, y + .12), (0, y + .12)])], 1, cv2.LINE_AA)
-        for x in (.04, .2, .8, .95):
-            cv2.line(al, tuple(P([(x, y)])[0].tolist()), tuple(P([(x, 1)])[0].tolist()), 1, max(1, w // 28))
-        for _ in range(int(r.integers(3, 12))):
-            x, yy, s = r.uniform(.08, .9), y - .12, r.uniform(.04, .14)
-            p0, p1 = P([(x - s, max(0, yy - 2 * s)), (x + s, yy + .06)])
-            cv2.rectangle(al, tuple(p0.tolist()), tuple(p1.tolist()), 1, -1)
-            img[p0[1]:p1[1] + 1, max(0, p0[0]):p1[0] + 1] = _colour(r)
-        if r.random() < .5:
-            img[int(y * h):] *= r.uniform(.3, .8)
-    elif k == 6:  # rack with clothes or shelf
-        h2 = max(h, int(w * r.uniform(.7, 1.6)))
-        img, al = cv2.resize(img, (w, h2)), np.zeros((h2, w), np.float32)
-        h = h2
-        t = max(1, w // 30)
-        cv2.rectangle(al, (t, t), (w - 1 - t, h - 1), 1, t)
-        n = int(r.integers(3, 9))
-        for i in range(n):
-            x0, x1 = int((.06 + .88 * i / n) * w), int((.06 + .88 * (i + .9) / n) * w)
-            y1 = int(h * r.uniform(.5, .9))
-            al[t:y1, x0:x1 + 1] = 1
-            img[t:y1, x0:x1 + 1] = _colour(r) + r.normal(0, 8, (y1 - t, x1 + 1 - x0, 3))
-    elif k == 7:  # pot, bin, bottle, barrel
-        e = r.uniform(.05, .2)
-        cv2.fillPoly(al, [P([(r.uniform(0, .2), e), (1 - r.uniform(0, .2), e), (1 - r.uniform(.0, .3), 1 - e), (r.uniform(0, .3), 1 - e)])], 1, cv2.LINE_AA)
-        cv2.ellipse(al, (w // 2, int(h * e)), (int(w * .42), max(1, int(h * e))), 0, 0, 360, 1, -1)
-        cv2.ellipse(al, (w // 2, int(h * (1 - e)) - 1), (int(w * .38), max(1, int(h * e))), 0, 0, 360, 1, -1)
-        img *= (1.15 - np.abs(np.linspace(-1, 1, w)) ** 2 * .6)[None, :, None].astype(np.float32)
-        img[:max(1, int(2 * e * h))] *= r.uniform(.4, 1.3)
-    elif k == 8:  # stack of several boxes or crates
-        n = int(r.integers(2, 5))
-        y = 1.0
-        for i in range(n):
-            dh = 1.0 / n
-            x0, x1 = r.uniform(0, .2), r.uniform(.75, 1)
-            p0, p1 = P([(x0, y - dh), (x1, y)])
-            al[p0[1]:p1[1] + 1, p0[0]:p1[0] + 1] = 1
-            img[p0[1]:p1[1] + 1, p0[0]:p1[0] + 1] = _shade(r, _texture(r, src, p1[1] + 1 - p0[1], p1[0] + 1 - p0[0]))
-            cv2.line(img, tuple(p0.tolist()), (int(p1[0]), int(p0[1])), (_colour(r) * .5).tolist(), 1)
-            y -= dh
-    else:  # heap, basket
-        cv2.ellipse(al, (w // 2, int(h * .6)), (int(w * .48), int(h * .38)), 0, 0, 360, 1, -1)
-        al[int(h * .6):] *= 1
-        p = P([(.06, .6), (.94, .6), (.8, 1), (.2, 1)])
-        cv2.fillPoly(al, [p], 1, cv2.LINE_AA)
-        m = np.zeros((h, w), np.uint8)
-        cv2.fillPoly(m, [p], 1)
-        img[m > 0] = (_colour(r) + r.normal(0, 12, (int((m > 0).sum()), 3)))
-    return np.clip(img, 0, 255), np.clip(al, 0, 1)
-
-
-def person(r, src, size):
-    img, al = src.persons[r.integers(len(src.persons))]
-    s = size / img.shape[0]
-    w = max(5, int(img.shape[1] * s * r.uniform(.85, 1.2)))
-    h = max(12, int(size))
-    it = cv2.INTER_AREA if s < 1 else cv2.INTER_CUBIC
-    img, al = cv2.resize(img, (w, h), interpolation=it).astype(np.float32), cv2.resize(al, (w, h))
-    if r.random() < .5:
-        img, al = img[:, ::-1].copy(), al[:, ::-1].copy()
-    if r.random() < .7:  # other clothes
-        y0, y1 = int(h * r.uniform(.14, .2)), int(h * r.uniform(.45, .58))
-        img[y0:y1] = img[y0:y1] * r.uniform(.5, 1.2) + (_colour(r) - 60) * r.uniform(.2, .9)
-        y2 = int(h * r.uniform(.86, .97))
-        img[y1:y2] = img[y1:y2] * r.uniform(.5, 1.2) + (_colour(r, 15, 160) - 60) * r.uniform(.1, .8)
-    if r.random() < .15:  # carries something
-        cv2.ellipse(img, (int(w * r.uniform(.1, .9)), int(h * .6)), (max(2, w // 5), max(2, h // 10)), 0, 0, 360, _colour(r).tolist(), -1)
-    return np.clip(img, 0, 255), np.clip(al, 0, 1)
-
-
-def vehicle(r, src, size):
-    k = r.random()
-    if k < .4:
-        img, al = src.vehicles[r.integers(len(src.vehicles))]
-        h = max(12, int(size))
-        w = max(12, int(img.shape[1] * h / img.shape[0] * r.uniform(.8, 1.6)))
-        img, al = cv2.resize(img, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32), cv2.resize(al, (w, h))
-        if r.random() < .5:
-            img, al = img[:, ::-1].copy(), al[:, ::-1].copy()
-        if r.random() < .7:
-            img = img * (1 - (a := r.uniform(.2, .75))) + a * _colour(r) * (img.mean(2, keepdims=True) / 150)
-        return np.clip(img, 0, 255), np.clip(al, 0, 1)
-    return _drawn_car(r, size) if k < .68 else _drawn_cycle(r, size)
-
-
-def _drawn_car(r, size):
-    """A car or van from the side, slightly turned, drawn large and shrunk."""
-    S = 4
-    h = 60 * S
-    w = int(h * r.uniform(1.5, 2.6))
-    img = np.ones((h, w, 3), np.float32) * _colour(r)
-    al = np.zeros((h, w), np.float32)
-    P = lambda pts: np.array([(x * (w - 1), y * (h - 1)) for x, y in pts], np.int32)
-    van = r.random() < .35
-    roof = r.uniform(.02, .1)
-    sh = r.uniform(-.06, .06)
-    body = [(.02, .85), (.0, .55), (.06, .42)] + ([(.1, roof), (.93, roof)] if van else
-            [(.2 + sh, .38), (.32 + sh, roof), (.7 + sh, roof), (.86 + sh, .4)]) + [(.98, .46), (1, .8), (.97, .88)]
-    cv2.fillPoly(al, [P(body)], 1, cv2.LINE_AA)
-    img *= np.linspace(1.25, .6, h)[:, None, None].astype(np.float32)
-    glass = _colour(r, 15, 110)
-    wins = [[(.14, .4), (.16, roof + .06), (.3, roof + .06), (.3, .4)], [(.34, .4), (.34, roof + .06), (.6, roof + .06), (.6, .4)]] if van else \
-           [[(.24 + sh, .4), (.34 + sh, roof + .06), (.5 + sh, roof + .06), (.5 + sh, .41)], [(.53 + sh, .41), (.53 + sh, roof + .06), (.68 + sh, roof + .06), (.8 + sh, .41)]]
-    for g in wins:
-        cv2.fillPoly(img, [P(g)], glass.tolist(), cv2.LINE_AA)
-    for x in (.2, .8):
-        c = tuple(P([(x + r.uniform(-.02, .02), .84)])[0].tolist())
-        rad = int(h * r.uniform(.14, .18))
-        cv2.circle(al, c, rad, 1, -1, cv2.LINE_AA)
-        cv2.circle(img, c, rad, (22, 22, 24), -1, cv2.LINE_AA)
-        cv2.circle(img, c, int(rad * .55), (150, 150, 150), -1, cv2.LINE_AA)
-    cv2.line(img, tuple(P([(.05, .62)])[0].tolist()), tuple(P([(.96, .62)])[0].tolist()), (_colour(r)).tolist(), S)
-    cv2.ellipse(img, tuple(P([(.03, .56)])[0].tolist()), (w // 40, h // 18), 0, 0, 360, (60, 60, 230), -1)
-    cv2.ellipse(img, tuple(P([(.97, .56)])[0].tolist()), (w // 40, h // 18), 0, 0, 360, (220, 240, 250), -1)
-    return _shrink(r, img, al, size)
-
-
-def _drawn_cycle(r, size):
-    """Bicycles, e-bikes, motorcycles and cargo tricycles, one or a row."""
-    S = 4
-    h = 60 * S
-    w = int(h * r.uniform(1.0, 1.7))
-    img = np.ones((h, w, 3), np.float32) * _colour(r, 10, 120)
-    al = np.zeros((h, w), np.float32)
-    pt = lambda x, y: (int(x * (w - 1)), int(y * (h - 1)))
-    rad = int(h * r.uniform(.17, .27))
-    kind = r.integers(0, 4)
-    thick = max(2, int(S * r.uniform(1.2, 3.0)))
-
-    def bar(a, b, t, col=None):
-        cv2.line(al, a, b, 1, t, cv2.LINE_AA)
-        if col is not None:
-            cv2.line(img, a, b, col.tolist(), t, cv2.LINE_AA)
-
-    a, b = pt(.2, 1 - rad / h - .01), pt(.82, 1 - rad / h - .01)
-    for c in (a, b):
-        cv2.circle(al, c, rad, 1, thick if kind == 0 else int(thick * 1.8), cv2.LINE_AA)
-        cv2.circle(img, c, rad + 3, (25, 25, 25), thick * 2, cv2.LINE_AA)
-        if kind:
-            cv2.circle(al, c, int(rad * .4), 1, -1)
-    body = _colour(r)
-    if kind == 0:  # bicycle
-        seat, head, crank = pt(.36, .4), pt(.7, .36), pt(.45, .78)
-        for p, q in ((a, seat), (seat, head), (head, crank), (crank, seat), (a, crank), (head, b), (head, pt(.68, .2))):
-            bar(p, q, thick, body)
-        bar(pt(.6, .2), pt(.74, .18), thick)
-        bar(pt(.3, .36), pt(.42, .36), thick * 2)
-        if r.random() < .5:
-            cv2.rectangle(al, pt(.72, .25), pt(.9, .45), 1, -1)
-    elif kind in (1, 2):  # e-bike, motorcycle
-        poly = np.array([pt(.12, .55), pt(.2, .42), pt(.5, .42), pt(.56, .6), pt(.66, .62), pt(.72, .3), pt(.8, .3), pt(.82, .55), pt(.7, .8), pt(.3, .84)], np.int32)
-        cv2.fillPoly(al, [poly], 1, cv2.LINE_AA)
-        cv2.fillPoly(img, [poly], body.tolist(), cv2.LINE_AA)
-        bar(pt(.72, .3), pt(.7, .1), thick * 2)
-        bar(pt(.62, .1), pt(.78, .12), thick * 2)
-        bar(pt(.18, .4), pt(.52, .38), thick * 4, np.array([20., 20, 22]))
-        bar(pt(.78, .4), b, thick * 2)
-        if r.random() < .5:
-            cv2.rectangle(al, pt(.02, .15), pt(.26, .42), 1, -1)
-            cv2.rectangle(img, pt(.02, .15), pt(.26, .42), _colour(r).tolist(), -1)
-    else:  # tricycle
-        y = r.uniform(.35, .55)
-        cv2.rectangle(al, pt(.02, y), pt(.58, .75), 1, -1)
-        cv2.rectangle(img, pt(.02, y), pt(.58, .75), body.tolist(), -1)
-        bar(pt(.58, .7), pt(.8, .35), thick * 2, body)
-        bar(b, pt(.78, .15), thick * 2)
-        bar(pt(.7, .15), pt(.86, .17), thick * 2)
-        bar(pt(.56, .4), pt(.7, .4), thick * 4)
-    img *= np.linspace(1.2, .7, h)[:, None, None].astype(np.float32)
-    if r.random() < .3:  # a row
-        n, off = int(r.integers(2, 4)), int(w * r.uniform(.35, .6))
-        ww = w + off * (n - 1)
-        im2, al2 = np.zeros((h, ww, 3), np.float32), np.zeros((h, ww), np.float32)
-        for i in range(n):
-            s = slice(i * off, i * off + w)
-            im2[:, s] = im2[:, s] * (1 - al[..., None]) + img * al[..., None] * r.uniform(.7, 1.2)
-            al2[:, s] = np.maximum(al2[:, s], al)
-        img, al = im2, al2
-    return _shrink(r, img, al, size)
-
-
-def _shrink(r, img, al, size):
-    h = max(12, int(size))
-    w = max(12, int(img.shape[1] * h / img.shape[0]))
-    img, al = cv2.resize(img, (w, h), interpolation=cv2.INTER_AREA), cv2.resize(al, (w, h), interpolation=cv2.INTER_AREA)
-    if r.random() < .5:
-        img, al = img[:, ::-1].copy(), al[:, ::-1].copy()
-    img = img + r.uniform(0, 10) * _noise_field(r, h, w, 3)[..., None]
-    return np.clip(img, 0, 255), np.clip(al, 0, 1)
-
-
 # ----------------------------------------------------------------- composing
 
 def _paste(r, img, spr, al, x, y):
@@ -473,7 +211,7 @@ def _light(r, img):
             x = cx + i * r.uniform(.4, .42)
             cv2.line(al, (int(x), int(cy + i * .4)), (int(x + s * .22 * (1 + np.sin(i / h * 6))), int(cy + i * .4)), 1, 2)
     else:
-        n = _noise_field(r, H, W, 2)
+        n = noise_field(r, H, W, 2)
         w = np.exp(-(((np.arange(W) - cx) / s) ** 2)[None, :] - (((np.arange(H) - cy) / (s * .7)) ** 2)[:, None])
         al = ((n > r.uniform(-.2, .8)) * (w > .25)).astype(np.float32)
     al = cv2.GaussianBlur(al, (0, 0), r.uniform(.6, 7))
@@ -509,8 +247,11 @@ def _camera(r, src, img, noise, q):
     return cv2.imdecode(cv2.imencode(".jpg", img, [cv2.IMWRITE_JPEG_QUALITY, int(q + r.integers(-6, 7))])[1], 1)
 
 
-def compose(r, src):
-    """Returns reference, current (BGR uint8) and [(label, mask), ...]."""
+def compose(r, src, bags=False):
+    """Returns reference, current (BGR uint8) and [(label, mask), ...].
+
+    With bags, what is put down is mostly small, dark and plain.
+    """
     base = background(r, src).astype(np.float32)
     if r.random() < .3:  # standing things that are in both pictures
         for _ in range(int(r.integers(1, 4))):
@@ -535,7 +276,12 @@ def compose(r, src):
             else:
                 ents.append((LIGHT, _light(r, cur)))
                 continue
-            s, a = fn(r, src, size)
+            if bags and lab == VEHICLE:
+                fn = dark_vehicle
+            if bags and lab == THING:
+                s, a = bag(r, np.exp(r.uniform(np.log(12), np.log(90))))
+            else:
+                s, a = fn(r, src, size)
             h, w = a.shape
             x, y = int(r.integers(-w // 6, W - w + w // 6 + 1)) if w < W else 0, int(r.integers(0, max(1, H - h + h // 8)))
             here = base[max(0, y):y + h, max(0, x):x + w].mean() if h and w else 120

@@ -1,7 +1,7 @@
 """Trains the verifier from composed pairs and writes verifier.onnx.
 
 usage (from the repository root; needs python3-torch, python3-opencv, Go):
-  python3 models/verifier/train.py --pairs 2400 --epochs 14 --out models/verifier
+  python3 models/verifier/train.py --pairs 3200 --epochs 11 --out models/verifier
 
 Pairs run through the engine's own change rule (cmd pairdump), so the network
 meets the fragments that it will meet at work. Labels come from what was
@@ -47,14 +47,14 @@ def label(ents, px):
     return None
 
 
-def crops(tool, src, seed, first, pairs):
+def crops(tool, src, seed, first, pairs, bags=False):
     """Composes pairs, pipes them through the change rule, yields crops."""
     p = subprocess.Popen([tool, "-w", str(C.W), "-h", str(C.H)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     truth = {}
 
     def feed():
         for i in range(first, first + pairs):
-            ref, cur, ents = C.compose(np.random.default_rng([seed, i]), src)
+            ref, cur, ents = C.compose(np.random.default_rng([seed, i]), src, bags)
             truth[i] = ents
             p.stdin.write(C.to_yuv(ref) + C.to_yuv(cur))
             p.stdin.flush()
@@ -91,12 +91,12 @@ JOB = 100   # pairs of one job
 def worker(args):
     import cv2
     cv2.setNumThreads(1)
-    tool, seed, first = args
-    got = list(crops(tool, SRC, seed, first, JOB))
+    tool, seed, first, bags = args
+    got = list(crops(tool, SRC, seed, first, JOB, bags))
     return np.stack([x for _, x in got]), np.array([y for y, _ in got], np.uint8)
 
 
-def dataset(seed, pairs, procs):
+def dataset(seed, pairs, procs, bags=False):
     import multiprocessing as mp
     global SRC
     SRC = SRC or C.Sources()
@@ -106,13 +106,26 @@ def dataset(seed, pairs, procs):
     xs, ys = [], []
     try:
         with mp.get_context("fork").Pool(procs) as pool:
-            for x, y in pool.imap(worker, [(tool, seed, i) for i in range(0, pairs, JOB)]):
+            for x, y in pool.imap(worker, [(tool, seed, i, bags) for i in range(0, pairs, JOB)]):
                 xs.append(x)
                 ys.append(y)
                 print("pairs %d crops %d" % (len(xs) * JOB, sum(map(len, ys))), flush=True)
     finally:
         os.remove(tool)
     return np.concatenate(xs), np.concatenate(ys)
+
+
+def cached(a, name, seed, pairs, bags):
+    """Makes a set of crops, or takes it from the cache folder."""
+    path = os.path.join(a.cache, "%s-%d-%d.npz" % (name, seed, pairs))
+    if a.cache and os.path.exists(path):
+        z = np.load(path)
+        return z["x"], z["y"]
+    x, y = dataset(seed, pairs, a.procs, bags)
+    if a.cache:
+        os.makedirs(a.cache, exist_ok=True)
+        np.savez(path, x=x, y=y)
+    return x, y
 
 
 def network():
@@ -198,27 +211,27 @@ def evaluate(net, x, y):
 
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("--pairs", type=int, default=2400)
-    ap.add_argument("--epochs", type=int, default=14)
+    ap.add_argument("--pairs", type=int, default=3200)
+    ap.add_argument("--bags", type=int, default=700, help="pairs with small dark things")
+    ap.add_argument("--epochs", type=int, default=11)
     ap.add_argument("--seed", type=int, default=20261124)
     ap.add_argument("--procs", type=int, default=2)
-    ap.add_argument("--threads", type=int, default=2)
-    ap.add_argument("--cache", default="", help="keep the crops in this file and use them again")
+    ap.add_argument("--threads", type=int, default=1, help="more than one only on an idle machine")
+    ap.add_argument("--cache", default="", help="keep the crops in this folder and use them again")
     ap.add_argument("--out", default="models/verifier")
+    ap.add_argument("--data-only", action="store_true", help="only make the cache")
     a = ap.parse_args()
     import torch
     torch.manual_seed(a.seed)
     torch.set_num_threads(a.threads)
     t0 = time.time()
-    if a.cache and os.path.exists(a.cache):
-        z = np.load(a.cache)
-        x, y, vx, vy = z["x"], z["y"], z["vx"], z["vy"]
-    else:
-        x, y = dataset(a.seed % 100000, a.pairs, a.procs)
-        vx, vy = dataset(a.seed % 100000 + 1, max(300, a.pairs // 10), a.procs)
-        if a.cache:
-            np.savez(a.cache, x=x, y=y, vx=vx, vy=vy)
+    x, y = cached(a, "general", a.seed % 100000, a.pairs, False)
+    vx, vy = cached(a, "check", a.seed % 100000 + 1, max(300, a.pairs // 10), False)
+    bx, by = cached(a, "bags", a.seed % 100000 + 2, a.bags, True)
+    x, y = np.concatenate([x, bx]), np.concatenate([y, by])
     print("crops %d + %d in %.0f s, per class %s" % (len(x), len(vx), time.time() - t0, np.bincount(y, minlength=6)), flush=True)
+    if a.data_only:
+        return
     net = network()
     print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
     opt = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-3)
@@ -240,17 +253,21 @@ def main():
             opt.step()
             sched.step()
             tot += l.item()
-        acc, mean, _ = evaluate(net, vx, vy)
+        mean, acc = save(net, a, ep + 1, y, vx, vy)
         print("epoch %d loss %.3f val %.3f %s  %.0f s" % (ep, tot / per, mean, np.round(acc, 2), time.time() - t0), flush=True)
+
+
+def save(net, a, epochs, y, vx, vy):
+    """Writes the weights, what is known about them, and the manifest."""
     acc, mean, conf = evaluate(net, vx, vy)
-    print(conf, flush=True)
     export(net, a.out)
     with open(os.path.join(a.out, "training.json"), "w") as f:
-        json.dump({"seed": a.seed, "pairs": a.pairs, "epochs": a.epochs, "crops": int(len(x)), "perClass": dict(zip(NAMES, map(int, np.bincount(y, minlength=6)))),
+        json.dump({"seed": a.seed, "pairs": a.pairs, "bagPairs": a.bags, "epochs": "%d of %d" % (epochs, a.epochs), "crops": int(len(y)), "perClass": dict(zip(NAMES, map(int, np.bincount(y, minlength=6)))),
                    "validationCrops": int(len(vx)), "accuracy": round(float(mean), 4), "perClassAccuracy": dict(zip(NAMES, [round(float(v), 3) for v in acc])),
                    "confusion": conf.tolist(), "parameters": sum(p.numel() for p in net.parameters())}, f, indent=2)
         f.write("\n")
     manifest.write(a.out)
+    return mean, acc
 
 
 def export(net, out):
