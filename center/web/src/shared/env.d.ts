@@ -7,6 +7,7 @@ declare module 'vant/es/*/index.mjs' {
   export const TabbarItem: import('vue').Component
   export const PullRefresh: import('vue').Component
   export const ActionSheet: import('vue').Component
+  export const Popup: import('vue').Component
   export const Switch: import('vue').Component
   export const showToast: (typeof import('vant'))['showToast']
   export const showConfirmDialog: (typeof import('vant'))['showConfirmDialog']
