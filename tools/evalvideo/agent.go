@@ -109,9 +109,9 @@ func (w *watcher) watch(ctx context.Context, srv *rtspcam.Server, cases []testCa
 	waitErr := w.wait(ctx, srv, cases, read)
 	cancel()
 	<-read
-	err = cmd.Wait()
+	_ = cmd.Wait() // the state says how it ended
 	if waitErr != nil {
-		return nil, fmt.Errorf("%w (agent: %v): %s", waitErr, err, errs.String())
+		return nil, fmt.Errorf("%w (agent: %s): %s", waitErr, cmd.ProcessState, errs.String())
 	}
 	return events, readErr
 }

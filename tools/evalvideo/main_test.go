@@ -75,8 +75,8 @@ func onFirstPacket(url string, then func()) error {
 		return err
 	}
 	tcp := gortsplib.TransportTCP
-	c := &gortsplib.Client{Transport: &tcp}
-	if err := c.Start(u.Scheme, u.Host); err != nil {
+	c := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Transport: &tcp}
+	if err := c.Start2(); err != nil {
 		return err
 	}
 	desc, _, err := c.Describe(u)

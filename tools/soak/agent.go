@@ -26,11 +26,11 @@ type status struct {
 type agent struct {
 	cmd   *exec.Cmd
 	lines chan status
-	done  chan error
+	done  chan struct{}
 }
 
 func startAgent(ctx context.Context, o options, conf string) (*agent, error) {
-	a := &agent{lines: make(chan status, 64), done: make(chan error, 1)}
+	a := &agent{lines: make(chan status, 64), done: make(chan struct{})}
 	a.cmd = exec.CommandContext(ctx, o.Agent, "--log-level", "error", "watch", "--config", conf, "--local", o.Local, "--status-every", "1s")
 	a.cmd.Cancel = func() error { return a.cmd.Process.Signal(syscall.SIGTERM) }
 	a.cmd.Stdout = io.Discard
@@ -53,7 +53,8 @@ func startAgent(ctx context.Context, o options, conf string) (*agent, error) {
 				}
 			}
 		}
-		a.done <- a.cmd.Wait()
+		_ = a.cmd.Wait() // it was told to end; how it did is not the question
+		close(a.done)
 		close(a.lines)
 	}()
 	return a, nil
@@ -62,7 +63,7 @@ func startAgent(ctx context.Context, o options, conf string) (*agent, error) {
 func (a *agent) stop() {
 	_ = a.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-a.done: // it was told to end; how it did is not the question
+	case <-a.done:
 	case <-time.After(10 * time.Second):
 		_ = a.cmd.Process.Kill()
 	}

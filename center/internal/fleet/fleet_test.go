@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -240,8 +241,8 @@ func TestInputs(t *testing.T) {
 		"no name": {" ", "310101", "name"}, "no such region": {"x", "999999", "regionCode"}, "other district": {"x", "310104", "regionCode"}, "same name": {"黄浦一号盒", "310101", "name"},
 	} {
 		_, err := r.Create(actor("310101"), tc.name, tc.region)
-		e, ok := err.(*errs.Error)
-		if !ok || len(e.Fields) == 0 || e.Fields[0].Name != tc.field {
+		var e *errs.Error
+		if !errors.As(err, &e) || len(e.Fields) == 0 || e.Fields[0].Name != tc.field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

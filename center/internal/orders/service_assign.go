@@ -57,7 +57,7 @@ func (in AssignInput) checkTarget(f *errs.Fields) {
 func (s *Service) hand(ctx context.Context, tx db.Tx, who access.Actor, o Order, in AssignInput, act Act) (change, error) {
 	p := personOf(who, o)
 	var to string
-	next := o
+	var next Order
 	if in.SquadID != "" {
 		if !p.dispatches(o) {
 			return change{}, errs.Forbidden("只有区局派单员可以派到中队")

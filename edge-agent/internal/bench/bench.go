@@ -6,6 +6,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -172,7 +173,7 @@ func load(path string, seconds int) ([]*source.AccessUnit, float64, error) {
 	var out []*source.AccessUnit
 	for len(out) < int(float64(seconds)*d.FPS()+0.5) {
 		u, err := d.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -13,8 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -74,7 +73,7 @@ func (a *authority) serve(h http.Handler) *httptest.Server {
 	}
 	srv := httptest.NewUnstartedServer(h)
 	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{a.sign(&key.PublicKey, "center", net.IPv4(127, 0, 0, 1)), a.cert.Raw}, PrivateKey: key}}}
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	a.t.Cleanup(srv.Close)
 	return srv

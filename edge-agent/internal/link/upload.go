@@ -83,18 +83,21 @@ func (l *Link) runUploads(ctx context.Context) {
 
 func (l *Link) uploadOne(ctx context.Context, client *http.Client, u Upload) error {
 	url := l.o.Identity.HTTPS + "/edge/v1/evidence/" + u.SM3
-	offset, done, err := l.offset(ctx, client, url)
+	offset, whole, err := l.offset(ctx, client, url)
 	if err != nil {
 		return err
 	}
-	if !done {
+	if !whole {
 		f, err := l.o.Evidence.Open(u.SM3)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 		defer f.Close()
-		for offset < u.Size || u.Size == 0 {
-			if offset, err = l.chunk(ctx, client, url, f, offset, u); err != nil {
+		// Not until all bytes are there but until the center has checked
+		// them: one that ended in between keeps a full partial file, and
+		// takes it over when it is asked to go on at the end.
+		for !whole {
+			if offset, whole, err = l.chunk(ctx, client, url, f, offset, u); err != nil {
 				return err
 			}
 		}
@@ -128,43 +131,45 @@ func (l *Link) offset(ctx context.Context, client *http.Client, url string) (int
 	return 0, false, fmt.Errorf("ask for evidence offset: HTTP %d", resp.StatusCode)
 }
 
-func (l *Link) chunk(ctx context.Context, client *http.Client, url string, f io.ReadSeeker, offset int64, u Upload) (int64, error) {
+// chunk sends the next bytes, none when only the check is left. It tells
+// where the file goes on and whether the center has taken it whole.
+func (l *Link) chunk(ctx context.Context, client *http.Client, url string, f io.ReadSeeker, offset int64, u Upload) (next int64, whole bool, err error) {
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return 0, fmt.Errorf("%w: seek: %w", errRefused, err)
+		return 0, false, fmt.Errorf("%w: seek: %w", errRefused, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, min(chunkBytes, u.Size-offset)))
-	if err != nil || len(b) == 0 {
-		return 0, fmt.Errorf("%w: the file is shorter than %d bytes", errRefused, u.Size)
+	if err != nil || len(b) == 0 && offset != u.Size {
+		return 0, false, fmt.Errorf("%w: the file is shorter than %d bytes", errRefused, u.Size)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, url, bytes.NewReader(b))
 	if err != nil {
-		return 0, fmt.Errorf("send evidence: %w", err)
+		return 0, false, fmt.Errorf("send evidence: %w", err)
 	}
 	req.Header.Set("Content-Type", u.MediaType)
 	req.Header.Set("Upload-Offset", strconv.FormatInt(offset, 10))
 	req.Header.Set("Upload-Length", strconv.FormatInt(u.Size, 10))
 	resp, err := client.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("send evidence: %w", err)
+		return 0, false, fmt.Errorf("send evidence: %w", err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusNoContent, http.StatusOK, http.StatusCreated:
 		next, err := strconv.ParseInt(resp.Header.Get("Upload-Offset"), 10, 64)
-		if err != nil || next <= offset || next > u.Size {
-			return 0, fmt.Errorf("center answered with a bad Upload-Offset %q", resp.Header.Get("Upload-Offset"))
+		if err != nil || next < offset || next == offset && len(b) > 0 || next > u.Size {
+			return 0, false, fmt.Errorf("center answered with a bad Upload-Offset %q", resp.Header.Get("Upload-Offset"))
 		}
-		return next, nil
+		return next, next == u.Size, nil
 	case http.StatusConflict:
 		n, done, err := l.offset(ctx, client, url)
-		if done {
-			n = u.Size
+		if err == nil && !done && n == offset {
+			err = errors.New("send evidence: the center is busy with the file")
 		}
-		return n, err
+		return n, done, err
 	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
-		return 0, fmt.Errorf("%w: %s", errRefused, message(resp))
+		return 0, false, fmt.Errorf("%w: %s", errRefused, message(resp))
 	}
-	return 0, fmt.Errorf("send evidence: %s", message(resp))
+	return 0, false, fmt.Errorf("send evidence: %s", message(resp))
 }
 
 func message(resp *http.Response) string {

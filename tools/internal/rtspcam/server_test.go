@@ -80,12 +80,12 @@ func read(t *testing.T, url string, transport gortsplib.Transport) (*reading, er
 		t.Fatal(err)
 	}
 	r := &reading{ended: make(chan struct{})}
-	c := &gortsplib.Client{Transport: &transport, OnPacketsLost: func(n uint64) {
+	c := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Transport: &transport, OnPacketsLost: func(n uint64) {
 		r.mu.Lock()
 		r.lost += int(n)
 		r.mu.Unlock()
 	}}
-	if err := c.Start(u.Scheme, u.Host); err != nil {
+	if err := c.Start2(); err != nil {
 		return nil, err
 	}
 	desc, _, err := c.Describe(u)

@@ -158,18 +158,6 @@ func (r *raster) shader(light float32) shader {
 	}
 }
 
-// draw puts another raster over this one at a whole pixel offset.
-func (r *raster) draw(o *raster, x, y int, opacity float32) {
-	for j := 0; j < o.h; j++ {
-		for i := 0; i < o.w; i++ {
-			q := o.p[(j*o.w+i)*4:][:4]
-			if q[3] > 0 {
-				r.over(x+i, y+j, colour{q[0] / q[3], q[1] / q[3], q[2] / q[3]}, q[3]*opacity)
-			}
-		}
-	}
-}
-
 // shrink averages k x k pixels into one.
 func (r *raster) shrink(k int) *raster {
 	if k == 1 {

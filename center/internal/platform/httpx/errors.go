@@ -139,7 +139,7 @@ func humaError(code int, msg string, list ...error) huma.StatusError {
 		if err == nil {
 			continue
 		}
-		if d, ok := err.(huma.ErrorDetailer); ok { //nolint:errorlint // huma hands the detail itself
+		if d, ok := err.(huma.ErrorDetailer); ok {
 			det := d.ErrorDetail()
 			fields = append(fields, errs.Field{Name: fieldName(det.Location), Message: chinese(det.Message)})
 			continue

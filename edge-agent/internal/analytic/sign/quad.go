@@ -11,11 +11,10 @@ import (
 // pt is a place in pixels.
 type pt struct{ x, y float64 }
 
-func (p pt) sub(q pt) pt          { return pt{p.x - q.x, p.y - q.y} }
-func (p pt) dist(q pt) float64    { return math.Hypot(p.x-q.x, p.y-q.y) }
-func (p pt) cross(q pt) float64   { return p.x*q.y - p.y*q.x }
-func mid(p, q pt) pt              { return pt{(p.x + q.x) / 2, (p.y + q.y) / 2} }
-func along(p, q pt, t float64) pt { return pt{p.x + (q.x-p.x)*t, p.y + (q.y-p.y)*t} }
+func (p pt) sub(q pt) pt        { return pt{p.x - q.x, p.y - q.y} }
+func (p pt) dist(q pt) float64  { return math.Hypot(p.x-q.x, p.y-q.y) }
+func (p pt) cross(q pt) float64 { return p.x*q.y - p.y*q.x }
+func mid(p, q pt) pt            { return pt{(p.x + q.x) / 2, (p.y + q.y) / 2} }
 
 // quad is four corners: top left, top right, bottom right, bottom left as
 // seen by a reader of the text.
