@@ -18,7 +18,7 @@ import (
 // The second pattern takes in the folder verifier with the project's own
 // weights.
 //
-//go:embed manifests/*.json libraries/*.json verifier*
+//go:embed manifests/*.json libraries/*.json verifier/verifier.onnx verifier/verifier.json
 var embedded embed.FS
 
 // Catalogue is what the product may fetch.
