@@ -10,5 +10,5 @@ if [ ! -f node_modules/.stamp ] || ! cmp -s package-lock.json node_modules/.stam
 fi
 if [ ! -f dist/index.html ] || [ -n "$(find src public *.html *.ts *.json -newer dist/index.html -type f -print -quit 2>/dev/null)" ]; then
   echo "web: building the console"
-  npm run --silent build
+  npm run --silent build >"$PWD/node_modules/.build.log" 2>&1 || { cat "$PWD/node_modules/.build.log"; exit 1; }
 fi

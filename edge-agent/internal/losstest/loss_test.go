@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -18,6 +19,9 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/oklog/ulid/v2"
+
+	"jiexun/edge-agent/internal/evidence"
+	"jiexun/edge-agent/internal/identity"
 )
 
 const eventsPerSecond = 50
@@ -257,6 +261,43 @@ func (w *world) killBox() {
 	}
 	w.addUp()
 	w.box.proc.kill()
+}
+
+// TestEvidenceOfABrokenOffCheck: a center that is killed between the last byte
+// of a file and its check keeps all of it as an unfinished upload. The box
+// must not take that for the end.
+func TestEvidenceOfABrokenOffCheck(t *testing.T) {
+	w := setUp(t, buildCenter(t), "", 1)
+	w.flow("the start")
+	w.box.proc.kill()
+	id, err := identity.Load(filepath.Join(w.box.conf.Dir, "identity"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := evidence.Open(evidence.Options{Dir: filepath.Join(w.box.conf.Dir, "evidence")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := bytes.Repeat([]byte("picture "), 5000)
+	digest, err := files.Put(data, "image/jpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	partial := filepath.Join(w.center.data, "blobs", "partial", id.Edge+"-"+digest)
+	if err := os.WriteFile(partial, data, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	w.box.start()
+	w.flow("the end")
+	if err := w.box.proc.end(drainLimit); err != nil {
+		t.Fatalf("%v\n%s", err, w.box.log())
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: id.TLS}}
+	defer client.CloseIdleConnections()
+	if err := whole(t.Context(), client, id.HTTPS, w.center.data, digest); err != nil {
+		t.Error(err)
+	}
+	verify(t, w)
 }
 
 // TestTheTestSeesLoss makes sure that the comparison can fail: a row that is
