@@ -25,6 +25,7 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/app"
 	"jiexun/center/internal/platform/blob"
+	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/ids"
 	"jiexun/center/internal/platform/testkit"
 )
@@ -180,6 +181,24 @@ func enrolBox(t *testing.T, token string) (edgev1.EnrolResponse, *tls.Config, st
 	return out, &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}}, instance
 }
 
+// newCamera puts a camera on a box and gives its id.
+func newCamera(it *browser, box string) string {
+	it.t.Helper()
+	return it.must("POST", "/api/cameras", map[string]any{
+		"code": "310101013901", "name": "测试点位", "address": "演示路", "regionCode": "310101013", "lng": 121.48, "lat": 31.23, "boxId": box,
+		"url": "rtsp://127.0.0.1:9/x", "subUrl": "", "username": "", "transport": "tcp", "intervalMs": 1000, "tags": []string{},
+		"legalReview": map[string]any{"status": "pending"}, "rev": 0,
+	})["id"].(string)
+}
+
+// connect opens the MQTT line of an enrolled box.
+func connect(t *testing.T, id edgev1.EnrolResponse, tc *tls.Config, instance string) paho.Client {
+	t.Helper()
+	cl := paho.NewClient(paho.NewClientOptions().AddBroker(id.MQTT).SetClientID(id.Edge + "/" + instance).SetTLSConfig(tc).SetAutoReconnect(false))
+	wait(t, cl.Connect())
+	return cl
+}
+
 // One box from its token to an alert on the operator's page, and its revocation.
 func TestBoxToPage(t *testing.T) {
 	a := newCenter(t)
@@ -201,19 +220,17 @@ func TestBoxToPage(t *testing.T) {
 	if code, _ := it.do("POST", "/api/boxes", map[string]string{"name": "二号盒", "regionCode": "310104"}); code != 422 {
 		t.Errorf("a box outside the scope: %d", code)
 	}
+	if rec := it.must("GET", "/api/boxes/"+box+"/reconcile", nil); rec["boxMade"].(float64) != 0 || len(rec["missing"].([]any)) != 0 {
+		t.Errorf("reconciliation of a box that never came: %v", rec)
+	}
 	token := it.must("POST", "/api/boxes/"+box+"/enrolment", nil)["token"].(string)
 	id, tc, instance := enrolBox(t, token)
 	if id.Edge != box {
 		t.Fatalf("enrolled as %s, want %s", id.Edge, box)
 	}
-	camera := it.must("POST", "/api/cameras", map[string]any{
-		"code": "310101013901", "name": "测试点位", "address": "演示路", "regionCode": "310101013", "lng": 121.48, "lat": 31.23, "boxId": box,
-		"url": "rtsp://127.0.0.1:9/x", "subUrl": "", "username": "", "transport": "tcp", "intervalMs": 1000, "tags": []string{},
-		"legalReview": map[string]any{"status": "pending"}, "rev": 0,
-	})["id"].(string)
+	camera := newCamera(it, box)
 
-	cl := paho.NewClient(paho.NewClientOptions().AddBroker(id.MQTT).SetClientID(box + "/" + instance).SetTLSConfig(tc).SetAutoReconnect(false))
-	wait(t, cl.Connect())
+	cl := connect(t, id, tc, instance)
 	configs, acks := make(chan edgev1.Config, 10), make(chan edgev1.Ack, 10)
 	wait(t, cl.Subscribe(edgev1.Topic(box, "down/#"), 1, func(_ paho.Client, m paho.Message) {
 		switch {
@@ -274,8 +291,21 @@ func TestBoxToPage(t *testing.T) {
 	if d["state"] != "online" || d["cameras"].(map[string]any)["online"].(float64) != 1 || len(d["history"].([]any)) == 0 {
 		t.Errorf("box %v", d)
 	}
-	if rec := it.must("GET", "/api/boxes/"+box+"/reconcile", nil); rec["boxMade"].(float64) != 1 || rec["stored"].(float64) != 1 {
-		t.Errorf("reconciliation %v", rec)
+	day := time.Now().In(clock.Shanghai()).Format(time.DateOnly)
+	for _, query := range []string{"", "?day=" + day, "?day="} {
+		rec := it.must("GET", "/api/boxes/"+box+"/reconcile"+query, nil)
+		if rec["day"] != day || rec["boxMade"].(float64) != 1 || rec["stored"].(float64) != 1 {
+			t.Errorf("reconciliation %q: %v", query, rec)
+		}
+	}
+	far := signIn(t, a, "xuhui")
+	for _, path := range []string{"/api/boxes/" + box, "/api/boxes/" + box + "/reconcile"} {
+		if code, _ := far.do("GET", path, nil); code != 404 {
+			t.Errorf("another district asks for %s: %d", path, code)
+		}
+	}
+	if code, out := it.do("GET", "/api/boxes/"+box+"/reconcile?day=gestern", nil); code != 422 {
+		t.Errorf("a day that is none: %d %s", code, out)
 	}
 	it.must("POST", "/api/boxes/"+box+"/revoke", map[string]string{"reason": "退役"})
 	expect(t, notices, `box {"id":"`+box+`","state":"revoked"}`)

@@ -29,6 +29,9 @@ type Options struct {
 	// Wake is called after a commit that published events.
 	Wake func()
 	Log  *slog.Logger
+	// PictureWait bounds the wait for a picture that a box has taken and
+	// still uploads; 8 s when zero.
+	PictureWait time.Duration
 }
 
 // Service has the use cases of the directory. It is safe for concurrent use.
@@ -41,6 +44,8 @@ type Service struct {
 	newID     ids.Source
 	wake      func()
 	log       *slog.Logger
+	// pictureWait is Options.PictureWait.
+	pictureWait time.Duration
 	// push keeps the order of what a box is sent: whoever holds it sends the
 	// newest version.
 	push sync.Mutex
@@ -57,9 +62,12 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.PictureWait == 0 {
+		o.PictureWait = pictureWait
+	}
 	return &Service{
 		db: o.DB, regions: o.Regions, commands: o.Commands, publisher: o.Publisher,
-		pictures: o.Pictures, newID: o.NewID, wake: o.Wake, log: o.Log,
+		pictures: o.Pictures, newID: o.NewID, wake: o.Wake, log: o.Log, pictureWait: o.PictureWait,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/access"
@@ -253,8 +254,12 @@ func (s *Service) settleZones(ctx context.Context, tx db.Tx, who access.Actor, c
 	return f.Err()
 }
 
-// commandTTL bounds how long a person waits for a box.
-const commandTTL = 15
+// How long a person waits for a box, in seconds. A snapshot is taken at once
+// and has to leave time for its upload: the pages give up after 20 s.
+const (
+	probeTTL    = 15
+	snapshotTTL = 11
+)
 
 // TakeSnapshot asks the box for a picture of now.
 func (s *Service) TakeSnapshot(ctx context.Context, id string) (Snapshot, error) {
@@ -266,7 +271,7 @@ func (s *Service) TakeSnapshot(ctx context.Context, id string) (Snapshot, error)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	res, err := s.commands.Send(ctx, c.BoxID, edgev1.Command{Kind: edgev1.CmdSnapshot, Camera: id, TTLS: commandTTL})
+	res, err := s.commands.Send(ctx, c.BoxID, edgev1.Command{Kind: edgev1.CmdSnapshot, Camera: id, TTLS: snapshotTTL})
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("ask for a snapshot of camera %s: %w", id, err)
 	}
@@ -274,12 +279,8 @@ func (s *Service) TakeSnapshot(ctx context.Context, id string) (Snapshot, error)
 		return Snapshot{}, errs.New(errs.Unavailable, "边缘盒没有取到画面：%s", reasonOr(res.Message, "没有说明原因"))
 	}
 	ref := res.Snapshot
-	ok, err := s.pictures.Has(ctx, ref.SM3)
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("look for the snapshot: %w", err)
-	}
-	if !ok {
-		return Snapshot{}, errs.New(errs.Unavailable, "边缘盒取到了画面，但图片还没有传到中心，请稍后再试")
+	if err := s.awaitPicture(ctx, ref.SM3); err != nil {
+		return Snapshot{}, fmt.Errorf("wait for the snapshot of camera %s: %w", id, err)
 	}
 	snap := Snapshot{SM3: ref.SM3, Width: ref.Width, Height: ref.Height, At: clock.Ptr(ref.TakenAt.Time)}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
@@ -292,6 +293,38 @@ func (s *Service) TakeSnapshot(ctx context.Context, id string) (Snapshot, error)
 		})
 	})
 	return snap, err
+}
+
+// pictureWait bounds how long a person waits for a picture that the box has
+// taken and still uploads; pictureLook is how often the store is looked at.
+const (
+	pictureWait = 8 * time.Second
+	pictureLook = 100 * time.Millisecond
+)
+
+// awaitPicture returns when the picture has arrived whole: a box answers a
+// command before its upload is through.
+func (s *Service) awaitPicture(ctx context.Context, sm3 string) error {
+	late := time.NewTimer(s.pictureWait)
+	defer late.Stop()
+	look := time.NewTicker(pictureLook)
+	defer look.Stop()
+	for last := false; ; {
+		ok, err := s.pictures.Has(ctx, sm3)
+		if err != nil || ok {
+			return err
+		}
+		if last {
+			return errs.New(errs.Unavailable, "边缘盒取到了画面，但图片没有在 %.0f 秒内传到中心；请检查盒子的上行网络后再试", s.pictureWait.Seconds())
+		}
+		select {
+		case <-look.C:
+		case <-late.C:
+			last = true
+		case <-ctx.Done():
+			return errs.Wrap(errs.Unavailable, "请求已取消", ctx.Err())
+		}
+	}
 }
 
 // LatestSnapshot gives the last picture that was asked for.
@@ -335,7 +368,7 @@ func (s *Service) Probe(ctx context.Context, in ProbeInput) (edgev1.ProbeReport,
 		return edgev1.ProbeReport{}, err
 	}
 	res, err := s.commands.Send(ctx, in.BoxID, edgev1.Command{
-		Kind: edgev1.CmdProbe, URL: check.URL, Username: check.Username, Password: check.Password, TTLS: commandTTL,
+		Kind: edgev1.CmdProbe, URL: check.URL, Username: check.Username, Password: check.Password, TTLS: probeTTL,
 	})
 	if err != nil {
 		return edgev1.ProbeReport{}, fmt.Errorf("probe a stream: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/access"
@@ -48,9 +49,17 @@ func (l *line) last(t *testing.T, edge string) edgev1.Config {
 	return l.sent[edge][len(l.sent[edge])-1]
 }
 
-type album map[string]bool
+// album is the file store of these tests: a picture arrives when it was asked
+// for so many times.
+type album map[string]int
 
-func (a album) Has(_ context.Context, sm3 string) (bool, error) { return a[sm3], nil }
+func (a album) Has(_ context.Context, sm3 string) (bool, error) {
+	n, ok := a[sm3]
+	if n > 0 {
+		a[sm3] = n - 1
+	}
+	return ok && n == 0, nil
+}
 
 func setUp(t *testing.T, d *db.DB) (*directory.Service, *line) {
 	t.Helper()
@@ -65,7 +74,7 @@ func setUp(t *testing.T, d *db.DB) (*directory.Service, *line) {
 		}
 	}
 	l := &line{sent: map[string][]edgev1.Config{}}
-	return directory.New(directory.Options{DB: d, Regions: tree, Commands: l, Publisher: l, Pictures: album{"pic": true}, Log: testkit.Log(t)}), l
+	return directory.New(directory.Options{DB: d, Regions: tree, Commands: l, Publisher: l, Pictures: album{"pic": 0, "late": 3}, PictureWait: time.Second, Log: testkit.Log(t)}), l
 }
 
 func as(scope string) context.Context {
@@ -222,6 +231,7 @@ func TestSnapshotAndProbe(t *testing.T) {
 			{"offline", edgev1.Result{}, errs.New(errs.Unavailable, "边缘盒离线"), errs.Unavailable},
 			{"refused", edgev1.Result{OK: false, Message: "摄像机拒绝连接"}, nil, errs.Unavailable},
 			{"not uploaded", edgev1.Result{OK: true, Snapshot: &edgev1.EvidenceRef{SM3: "other"}}, nil, errs.Unavailable},
+			{"uploaded late", edgev1.Result{OK: true, Snapshot: &edgev1.EvidenceRef{SM3: "late"}}, nil, ""},
 			{"taken", edgev1.Result{OK: true, Snapshot: ref}, nil, ""},
 		} {
 			l.next, l.err = x.res, x.err
