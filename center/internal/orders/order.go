@@ -97,7 +97,7 @@ const (
 	Warned     Result = "warned"     // 警告教育
 	Filed      Result = "filed"      // 立案
 	FalseAlarm Result = "falseAlarm" // 误报
-	NotSeen    Result = "notFound"   // 无法找到
+	NotSeen    Result = "notFound"   // 找不到现场
 )
 
 // Label is the word that people see.
@@ -112,7 +112,7 @@ func (r Result) Label() string {
 	case FalseAlarm:
 		return "误报"
 	case NotSeen:
-		return "无法找到"
+		return "找不到现场"
 	}
 	return string(r)
 }

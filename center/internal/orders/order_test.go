@@ -109,3 +109,17 @@ func TestNobodyReviewsOwnWork(t *testing.T) {
 		t.Fatalf("own review: %v", err)
 	}
 }
+
+// The words are those of the pages.
+func TestResultWords(t *testing.T) {
+	for r, want := range map[orders.Result]string{
+		orders.Corrected: "已改正", orders.Warned: "警告教育", orders.Filed: "立案", orders.FalseAlarm: "误报", orders.NotSeen: "找不到现场",
+	} {
+		if r.Label() != want || !r.Valid() {
+			t.Errorf("%s is called %q, want %q", r, r.Label(), want)
+		}
+	}
+	if orders.Result("other").Valid() {
+		t.Error("a result that is none is taken")
+	}
+}

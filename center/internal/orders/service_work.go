@@ -83,7 +83,7 @@ const maxPhotos = 12
 
 func (in *HandleInput) check() error {
 	var f errs.Fields
-	f.Check(in.Result.Valid(), "result", "请选择处置结果：已改正、警告教育、立案、误报或无法找到")
+	f.Check(in.Result.Valid(), "result", "请选择处置结果：已改正、警告教育、立案、误报或找不到现场")
 	bare := in.Result == FalseAlarm || in.Result == NotSeen
 	in.Note = note(&f, "note", in.Note, bare, "处置说明")
 	f.Check(bare || len(in.Photos) > 0, "photos", "请至少上传一张处置后的照片")
