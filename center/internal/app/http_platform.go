@@ -64,7 +64,14 @@ func (a *App) registerWeb() {
 		a.log.Error("pages are not readable", "err", err)
 		return
 	}
-	a.fiber.Get("/*", func(c *fiber.Ctx) error {
+	a.fiber.Get("/*", pages(dist))
+}
+
+// pages serves the files of a build. What is under assets/ has the digest of
+// its content in its name and is kept for good; the first page and the phone's
+// worker name those files, so that browsers ask for them anew each time.
+func pages(dist fs.FS) fiber.Handler {
+	return func(c *fiber.Ctx) error {
 		p := c.Path()
 		if strings.HasPrefix(p, "/api/") || strings.HasPrefix(p, "/internal/") {
 			return fiber.ErrNotFound
@@ -94,5 +101,5 @@ func (a *App) registerWeb() {
 		}
 		c.Set(fiber.HeaderContentType, t)
 		return c.Send(b)
-	})
+	}
 }
