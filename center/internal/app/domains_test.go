@@ -312,6 +312,13 @@ func TestCamerasAndZones(t *testing.T) {
 	if len(z.Zones) != 3 || z.ConfigVersion == 0 {
 		t.Fatalf("%+v", z)
 	}
+	for _, raw := range z.Zones { // an alert of the demonstration outlives its thing
+		got := testkit.JSON[edgev1.Zone](t, raw)
+		want := map[edgev1.ZoneKind][2]float64{edgev1.ZonePavement: {12, 40}, edgev1.ZoneFrontage: {12, 40}, edgev1.ZoneSign: {8, 6}}[got.Kind]
+		if [2]float64{got.DwellS, got.EndDelayS} != want {
+			t.Errorf("%s zone: dwell %g s, end %g s, want %v", got.Kind, got.DwellS, got.EndDelayS, want)
+		}
+	}
 	bow := []edgev1.Point{{X: .1, Y: .1}, {X: .9, Y: .9}, {X: .9, Y: .1}, {X: .1, Y: .9}}
 	good := edgev1.Zone{Name: "新围栏", Kind: edgev1.ZonePavement, Polygon: []edgev1.Point{{X: .1, Y: .1}, {X: .9, Y: .1}, {X: .5, Y: .9}}}
 	crossed := good

@@ -188,23 +188,26 @@ func (s *seeder) zones(ctx context.Context, c directory.Camera, i int, p point, 
 	return err
 }
 
-// times sets how long a thing has to stand before it counts: short, so that
-// the demonstration shows something within a minute.
+// times sets the seconds that a zone leaves to the seed. A thing counts after a
+// short while, so that the demonstration shows something within a minute. It
+// counts as gone late, because things of a scene stand for about a minute only
+// and an alert that ends before anyone acts leaves the queue; yet it is gone
+// before the next round of the scene puts it there again, 50 s later.
 func times(z *edgev1.Zone) {
+	var dwell, end float64
 	switch z.Kind {
 	case edgev1.ZonePavement, edgev1.ZoneFrontage:
-		if z.DwellS == 0 {
-			z.DwellS = 12
-		}
+		dwell, end = 12, 40
 	case edgev1.ZoneSign:
-		if z.DwellS == 0 {
-			z.DwellS = 8
-		}
+		dwell, end = 8, 6
 	default:
 		return
 	}
+	if z.DwellS == 0 {
+		z.DwellS = dwell
+	}
 	if z.EndDelayS == 0 {
-		z.EndDelayS = 6
+		z.EndDelayS = end
 	}
 }
 
