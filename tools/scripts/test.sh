@@ -29,8 +29,16 @@ run_go() {
   chmod 755 "$pg"
   CENTER_TEST_PG=$("$s/pg.sh" start "$pg/c")
   export CENTER_TEST_PG
-  local rc=0
-  go test -race -timeout 20m -json ./... >"$results/go.json" || rc=$?
+  # Pure arithmetic on pixels has no goroutine to race; it runs plain, which
+  # is ten times faster.
+  local rc=0 all plain raced
+  all=$(go list ./...)
+  plain=$(grep -E '/(analytic/(still|stacking|frontage)|diagnosis|internal/scene|internal/event)$' <<<"$all")
+  raced=$(grep -vxF "$plain" <<<"$all")
+  # shellcheck disable=SC2086
+  go test -race -timeout 20m -json $raced >"$results/go.json" || rc=$?
+  # shellcheck disable=SC2086
+  go test -timeout 10m -json $plain >>"$results/go.json" || rc=$?
   node "$s/gotest-summary.mjs" "$results/go.json"
   "$s/pg.sh" stop "$pg/c"
   return $rc

@@ -45,7 +45,12 @@ func TestPlay(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { s.Run(ctx); close(done) }()
-		for s.Stats().Sessions < 2 {
+		enough := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(units) >= 25 && s.Stats().Sessions >= 2
+		}
+		for end := time.Now().Add(20 * time.Second); !enough() && time.Now().Before(end); {
 			time.Sleep(5 * time.Millisecond)
 		}
 		st := s.Stats()
