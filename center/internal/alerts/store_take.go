@@ -57,10 +57,10 @@ func insertAll(ctx context.Context, tx db.Tx, list []*taken) error {
 	if err := addTexts(ctx, tx, alerts...); err != nil {
 		return err
 	}
-	if _, err := tx.NewInsert().Model(&items).Exec(ctx); err != nil {
+	if err := db.InsertAll(ctx, tx, items, ""); err != nil {
 		return fmt.Errorf("store alerts: %w", err)
 	}
-	if _, err := tx.NewInsert().Model(&bodies).Exec(ctx); err != nil {
+	if err := db.InsertAll(ctx, tx, bodies, ""); err != nil {
 		return fmt.Errorf("store events: %w", err)
 	}
 	return addBlobs(ctx, tx, blobs)
@@ -70,7 +70,7 @@ func addBlobs(ctx context.Context, tx db.Tx, blobs []blobRow) error {
 	if len(blobs) == 0 {
 		return nil
 	}
-	if _, err := tx.NewInsert().Model(&blobs).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+	if err := db.InsertAll(ctx, tx, blobs, "ON CONFLICT DO NOTHING"); err != nil {
 		return fmt.Errorf("store the list of pictures: %w", err)
 	}
 	return nil

@@ -111,16 +111,9 @@ func saveStream(ctx context.Context, tx db.Tx, n *numbering) error {
 	return nil
 }
 
-// insertMessages writes rows in statements of bounded size: SQLite takes
-// 32766 values in one, PostgreSQL 65535.
 func insertMessages(ctx context.Context, tx db.Tx, rows []messageRow) error {
-	for len(rows) > 0 {
-		n := min(len(rows), 500)
-		part := rows[:n]
-		if _, err := tx.NewInsert().Model(&part).Exec(ctx); err != nil {
-			return fmt.Errorf("store messages: %w", err)
-		}
-		rows = rows[n:]
+	if err := db.InsertAll(ctx, tx, rows, ""); err != nil {
+		return fmt.Errorf("store messages: %w", err)
 	}
 	return nil
 }
