@@ -100,65 +100,6 @@ func (c *check) box(field string, b Box) {
 	c.ok(ok, field, "方框 (%.3g, %.3g, %.3g, %.3g) 超出画面", b.X, b.Y, b.W, b.H)
 }
 
-// Decoded is a batch as it was received: Items are the envelopes that can be
-// taken, Raw their text in the same order, Rejected the others.
-type Decoded struct {
-	Batch
-	Raw      []json.RawMessage
-	Rejected []Rejection
-}
-
-// DecodeBatch reads the payload of up/event. An error refuses the payload as
-// a whole.
-func DecodeBatch(payload []byte) (Decoded, error) {
-	var raw struct {
-		Batch
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := decode(payload, &raw); err != nil {
-		return Decoded{}, err
-	}
-	d := Decoded{Batch: raw.Batch, Raw: make([]json.RawMessage, 0, len(raw.Items))}
-	d.Items = make([]Envelope, 0, len(raw.Items))
-	var c check
-	c.version(d.V)
-	c.name("edge", d.Edge)
-	c.ulid("epoch", d.Epoch)
-	c.ok(len(raw.Items) > 0, "items", "批次是空的")
-	c.ok(len(raw.Items) <= MaxBatch, "items", "一批最多 %d 条，现在是 %d 条", MaxBatch, len(raw.Items))
-	if c.err != nil {
-		return d, c.err
-	}
-	for i, r := range raw.Items {
-		e, rej := decodeEnvelope(r, i)
-		if rej != nil {
-			d.Rejected = append(d.Rejected, *rej)
-			continue
-		}
-		d.Items = append(d.Items, e)
-		d.Raw = append(d.Raw, r)
-	}
-	return d, nil
-}
-
-func decodeEnvelope(r json.RawMessage, i int) (Envelope, *Rejection) {
-	var e Envelope
-	err := json.Unmarshal(r, &e)
-	if err != nil || e.Seq < 1 {
-		var head struct {
-			Seq int64 `json:"seq"`
-		}
-		if json.Unmarshal(r, &head) != nil || head.Seq < 1 {
-			return e, &Rejection{Field: fmt.Sprintf("items[%d].seq", i), Message: "没有可用的序号（应为从 1 开始的整数）"}
-		}
-		return e, &Rejection{Seq: head.Seq, Field: jsonField(err), Message: "内容不是正确的 JSON：" + err.Error()}
-	}
-	if f := e.check(); f != nil {
-		return e, &Rejection{Seq: e.Seq, Field: f.Field, Message: f.Message}
-	}
-	return e, nil
-}
-
 // decode reads one JSON value of bounded size and nothing after it.
 func decode(payload []byte, v any) error {
 	if len(payload) > MaxPayload {

@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"jiexun/api/edgev1"
@@ -18,19 +19,13 @@ const nearestM = 30
 type taken struct {
 	alert Alert
 	event edgev1.Event
+	// text is the event as it came; nil when the event is not stored as it
+	// came.
+	text json.RawMessage
 	// isNew: the alert is inserted; dirty: a message was newer than what is
 	// stored; newBody: the event replaces the stored one; changed: its state
 	// changed, so that screens must hear of it.
 	isNew, dirty, newBody, changed bool
-}
-
-// TakeEvent takes one event in the ingest's transaction; see TakeEvents.
-func (s *Service) TakeEvent(ctx context.Context, tx db.Tx, edge string, e edgev1.Event) error {
-	rejected, err := s.TakeEvents(ctx, tx, edge, []edgev1.Event{e})
-	if err != nil {
-		return err
-	}
-	return rejected[0]
 }
 
 // TakeEvents takes the events of one box in the ingest's transaction. It is
@@ -38,7 +33,7 @@ func (s *Service) TakeEvent(ctx context.Context, tx db.Tx, edge string, e edgev1
 // and an older revision that comes late is dropped. rejected names, by index,
 // events that can never be taken and the field that is wrong; an error undoes
 // the transaction.
-func (s *Service) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (rejected map[int]error, err error) {
+func (s *Service) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (rejected map[int]error, err error) {
 	rejected = map[int]error{}
 	cameras, ids := []string{}, []string{}
 	for _, e := range list {
@@ -70,7 +65,7 @@ func (s *Service) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []
 					return nil, err
 				}
 			} else {
-				t.alert, t.isNew = s.fresh(tx, edge, spot, e), true
+				t.alert, t.isNew = s.fresh(tx, edge, spot, e.Event), true
 			}
 			now[e.ID] = t
 			order = append(order, t)
@@ -94,7 +89,7 @@ func (s *Service) fresh(tx db.Tx, edge string, p Spot, e edgev1.Event) Alert {
 // apply brings the alert to the state after a message. Messages may come
 // twice and out of order: the highest revision counts, and what has ended
 // stays ended.
-func (t *taken) apply(e edgev1.Event) {
+func (t *taken) apply(e edgev1.Received) {
 	a := &t.alert
 	if e.Rev <= a.EventRev {
 		return
@@ -125,15 +120,15 @@ func (t *taken) apply(e edgev1.Event) {
 
 // see takes over what the message shows. A decided alert keeps the evidence
 // on which it was decided.
-func (t *taken) see(e edgev1.Event) {
-	a := &t.alert
-	if len(e.Evidence) == 0 {
-		e.Evidence, e.Marks = t.event.Evidence, t.event.Marks
+func (t *taken) see(r edgev1.Received) {
+	a, e, text := &t.alert, r.Event, r.Text
+	if len(e.Evidence) == 0 && len(t.event.Evidence)+len(t.event.Marks)+len(e.Marks) > 0 {
+		e.Evidence, e.Marks, text = t.event.Evidence, t.event.Marks, nil
 	}
-	if len(e.Scores) == 0 {
-		e.Scores = t.event.Scores
+	if len(e.Scores) == 0 && len(t.event.Scores) > 0 {
+		e.Scores, text = t.event.Scores, nil
 	}
-	t.event, t.newBody = e, true
+	t.event, t.text, t.newBody = e, text, true
 	a.Score = e.Score
 	a.Text = Facts(a.Kind, e)
 	if e.Sign != nil {
@@ -147,6 +142,19 @@ func (t *taken) see(e edgev1.Event) {
 	if a.Thumb == "" && len(e.Evidence) > 0 {
 		a.Thumb = e.Evidence[0].SM3
 	}
+}
+
+// body is the event's text to store: the one in which it came, unless something
+// of an earlier message was kept.
+func (t *taken) body() (string, error) {
+	if t.text != nil {
+		return string(t.text), nil
+	}
+	b, err := json.Marshal(t.event)
+	if err != nil {
+		return "", fmt.Errorf("write event %s: %w", t.event.ID, err)
+	}
+	return string(b), nil
 }
 
 // store numbers and binds the new alerts and writes all of them.

@@ -2,6 +2,7 @@ package alerts_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -160,6 +161,15 @@ func event(n, rev int, camera, zone string, phase edgev1.Phase) edgev1.Event {
 
 func take(t testing.TB, d *db.DB, s *alerts.Service, list ...edgev1.Event) map[int]error {
 	t.Helper()
+	got := []edgev1.Received{}
+	for _, e := range list {
+		got = append(got, edgev1.Received{Event: e})
+	}
+	return takeReceived(t, d, s, got...)
+}
+
+func takeReceived(t testing.TB, d *db.DB, s *alerts.Service, list ...edgev1.Received) map[int]error {
+	t.Helper()
 	var bad map[int]error
 	err := d.InTx(context.Background(), func(ctx context.Context, tx db.Tx) (err error) {
 		bad, err = s.TakeEvents(ctx, tx, "box1", list)
@@ -206,6 +216,39 @@ func TestEventsBecomeAlertsOnce(t *testing.T) {
 		want := "人行道围栏“东侧人行道”内有物品静置，14:26:17 起，至确认已 3 分 44 秒，约占画面 1.2%，超过 3 分静置阈值后确认，置信度 0.91"
 		if a.Text != want {
 			t.Errorf("facts\n got %s\nwant %s", a.Text, want)
+		}
+	})
+}
+
+// An event is kept as the box wrote it, fields of later versions included,
+// until something of an earlier message has to stay in it.
+func TestEventsAreStoredAsTheyCame(t *testing.T) {
+	testkit.EachDB(t, func(t *testing.T, d *db.DB, _ *clock.Fake) {
+		s, _ := newService(d)
+		written := func(e edgev1.Event) edgev1.Received {
+			b, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return edgev1.Received{Event: e, Text: append([]byte(`{"later": "\u0000", `), b[1:]...)}
+		}
+		stored := func() (out []string) {
+			if err := d.Read().NewSelect().TableExpr("alert_events").Column("body").Order("alert_id").Scan(t.Context(), &out); err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		open, more, end := written(event(1, 1, "cam1", "z1", edgev1.Opened)), written(event(1, 2, "cam1", "z1", edgev1.Updated)), written(event(1, 3, "cam1", "z1", edgev1.Ended))
+		for _, e := range []edgev1.Received{open, more} {
+			takeReceived(t, d, s, e)
+			if got := stored(); len(got) != 1 || got[0] != string(e.Text) {
+				t.Fatalf("stored %s\nwant %s", got, e.Text)
+			}
+		}
+		takeReceived(t, d, s, end)
+		got := testkit.JSON[edgev1.Event](t, []byte(stored()[0]))
+		if got.Rev != 3 || len(got.Evidence) != 1 || got.Evidence[0].SM3 != sm3(1) {
+			t.Errorf("the ended event lost its evidence: %+v", got)
 		}
 	})
 }

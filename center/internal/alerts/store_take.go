@@ -2,7 +2,6 @@ package alerts
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -44,11 +43,11 @@ func insertAll(ctx context.Context, tx db.Tx, list []*taken) error {
 	for _, t := range list {
 		items = append(items, rowOf(t.alert))
 		alerts = append(alerts, t.alert)
-		body, err := json.Marshal(t.event)
+		body, err := t.body()
 		if err != nil {
-			return fmt.Errorf("store event %s: %w", t.event.ID, err)
+			return err
 		}
-		bodies = append(bodies, eventRow{AlertID: t.alert.ID, Rev: t.event.Rev, Body: string(body)})
+		bodies = append(bodies, eventRow{AlertID: t.alert.ID, Rev: t.event.Rev, Body: body})
 		blobs = append(blobs, blobsOf(t.alert.ID, t.event)...)
 	}
 	if len(items) == 0 {
@@ -100,11 +99,11 @@ func refresh(ctx context.Context, tx db.Tx, t *taken) error {
 	if !t.newBody {
 		return nil
 	}
-	body, err := json.Marshal(t.event)
+	body, err := t.body()
 	if err != nil {
-		return fmt.Errorf("store event %s: %w", t.event.ID, err)
+		return err
 	}
-	_, err = tx.NewUpdate().Model(&eventRow{AlertID: t.alert.ID, Rev: t.event.Rev, Body: string(body)}).WherePK().Exec(ctx)
+	_, err = tx.NewUpdate().Model(&eventRow{AlertID: t.alert.ID, Rev: t.event.Rev, Body: body}).WherePK().Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("store event %s: %w", t.event.ID, err)
 	}

@@ -54,7 +54,7 @@ func (a *App) routeDomains() {
 // startDomains sends every box its desired state: the broker starts empty.
 func (a *App) startDomains(ctx context.Context) error { return a.directory.PublishAll(ctx) }
 
-func (a *App) takeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (map[int]error, error) {
+func (a *App) takeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (map[int]error, error) {
 	return a.alerts.TakeEvents(ctx, tx, edge, list)
 }
 

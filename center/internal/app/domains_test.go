@@ -130,7 +130,7 @@ func (c *city) report(t *testing.T, n, rev, camera int, kind edgev1.Kind, phase 
 		Evidence: []edgev1.EvidenceRef{{Role: "frame", SM3: sm3, Size: 1, MediaType: "image/jpeg"}},
 	}
 	err := c.a.db.InTx(context.Background(), func(ctx context.Context, tx db.Tx) error {
-		bad, err := c.a.takeEvents(ctx, tx, c.demo.BoxID, []edgev1.Event{e})
+		bad, err := c.a.takeEvents(ctx, tx, c.demo.BoxID, []edgev1.Received{{Event: e}})
 		if len(bad) > 0 {
 			return bad[0]
 		}

@@ -138,7 +138,7 @@ func (r reconciler) Reconcile(ctx context.Context, edge string, ymd int) (fleet.
 // lateSink gives events to the domain that is built after the hub.
 type lateSink struct{ a *App }
 
-func (l lateSink) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (map[int]error, error) {
+func (l lateSink) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (map[int]error, error) {
 	return l.a.takeEvents(ctx, tx, edge, list)
 }
 

@@ -136,9 +136,10 @@ func (g *group) sink(ctx context.Context) error {
 }
 
 func (g *group) give(ctx context.Context, edge string, from []place) error {
-	list := make([]edgev1.Event, 0, len(from))
+	list := make([]edgev1.Received, 0, len(from))
 	for _, f := range from {
-		list = append(list, *f.p.b.d.Items[f.i].Event)
+		d := &f.p.b.d
+		list = append(list, edgev1.Received{Event: *d.Items[f.i].Event, Text: edgev1.EventText(d.Raw[f.i])})
 	}
 	bad, err := g.s.o.Sink.TakeEvents(caller.System(ctx, "边缘盒 "+edge), g.tx, edge, list)
 	if err != nil {

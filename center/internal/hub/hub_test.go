@@ -77,12 +77,16 @@ type sink struct {
 	fail error
 }
 
-func (s *sink) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (map[int]error, error) {
+func (s *sink) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (map[int]error, error) {
 	s.mu.Lock()
 	fail := s.fail
 	s.mu.Unlock()
 	bad := map[int]error{}
 	for i, e := range list {
+		var text edgev1.Event
+		if err := json.Unmarshal(e.Text, &text); err != nil || text.ID != e.ID || text.Rev != e.Rev {
+			return nil, fmt.Errorf("event %s came with the text %s: %w", e.ID, e.Text, err)
+		}
 		if e.Detail == "refuse me" {
 			bad[i] = errs.Invalidf("event.camera", "没有点位 %s", e.Camera)
 			continue

@@ -18,7 +18,7 @@ import (
 // Invalid whose field names what is wrong. An error undoes the whole group,
 // which is tried again.
 type EventSink interface {
-	TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Event) (rejected map[int]error, err error)
+	TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (rejected map[int]error, err error)
 }
 
 // Commands asks a box to do something and waits for its answer.
