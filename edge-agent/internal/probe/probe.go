@@ -117,7 +117,9 @@ func report(o Options, st source.Stats, first *source.AccessUnit, began, now tim
 		r.ClockSkewMS = &ms
 	}
 	if first == nil {
-		r.Message = st.Detail
+		if r.Message = st.Fault; r.Message == "" {
+			r.Message = st.Detail
+		}
 		if r.Message == "" {
 			r.Message = fmt.Sprintf("%.0f 秒内没有收到完整的关键帧：请检查网络，并在摄像机上把 I 帧间隔设为 1 秒、关闭智能编码（H.264+/H.265+）", now.Sub(began).Seconds())
 		}

@@ -113,6 +113,9 @@ type Stats struct {
 	// is well; Warnings are such sentences about a stream that works.
 	Detail   string
 	Warnings []string
+	// Fault is the bare reason why the last session ended, without ages and
+	// plans; empty when none has ended.
+	Fault string
 
 	Packets, Bytes, Lost   uint64
 	Units, Keys            uint64

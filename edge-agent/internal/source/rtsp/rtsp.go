@@ -171,6 +171,9 @@ func (s *Source) Stats() source.Stats {
 		st.Codec, st.Profile, st.Width, st.Height = p.Codec, p.Profile, p.Width, p.Height
 	}
 	st.State, st.Since, st.Detail = s.judge(now)
+	if s.fault != nil {
+		st.Fault = s.fault.Message
+	}
 	if s.connected {
 		st.Warnings = source.Warnings(st, m.Irregular(), s.o.Interval)
 	}
