@@ -16,7 +16,9 @@ run_lint() {
   [ -z "$unformatted" ] || { echo "not gofmt-ed:"; echo "$unformatted"; return 1; }
   go vet ./...
   go run ./tools/lint
-  CGO_ENABLED=0 go vet ./center/internal/archtest
+  go build -o bin/ ./center/cmd/center
+  bin/center openapi | diff -u api/openapi/center.yaml - ||
+    { echo "the interface changed: bin/center openapi > api/openapi/center.yaml"; return 1; }
   "$s/golangci.sh"
 }
 
