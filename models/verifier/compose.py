@@ -10,7 +10,7 @@ import os
 import cv2
 import numpy as np
 
-from sprites import bag, dark_vehicle, noise_field, person, thing, vehicle
+from sprites import noise_field, person, thing, vehicle
 
 W, H = 768, 432
 THING, REMOVED, PERSON, VEHICLE, LIGHT, NOTHING = range(6)
@@ -247,11 +247,8 @@ def _camera(r, src, img, noise, q):
     return cv2.imdecode(cv2.imencode(".jpg", img, [cv2.IMWRITE_JPEG_QUALITY, int(q + r.integers(-6, 7))])[1], 1)
 
 
-def compose(r, src, bags=False):
-    """Returns reference, current (BGR uint8) and [(label, mask), ...].
-
-    With bags, what is put down is mostly small, dark and plain.
-    """
+def compose(r, src):
+    """Returns reference, current (BGR uint8) and [(label, mask), ...]."""
     base = background(r, src).astype(np.float32)
     if r.random() < .3:  # standing things that are in both pictures
         for _ in range(int(r.integers(1, 4))):
@@ -276,12 +273,7 @@ def compose(r, src, bags=False):
             else:
                 ents.append((LIGHT, _light(r, cur)))
                 continue
-            if bags and lab == VEHICLE:
-                fn = dark_vehicle
-            if bags and lab == THING:
-                s, a = bag(r, np.exp(r.uniform(np.log(12), np.log(90))))
-            else:
-                s, a = fn(r, src, size)
+            s, a = fn(r, src, size)
             h, w = a.shape
             x, y = int(r.integers(-w // 6, W - w + w // 6 + 1)) if w < W else 0, int(r.integers(0, max(1, H - h + h // 8)))
             here = base[max(0, y):y + h, max(0, x):x + w].mean() if h and w else 120

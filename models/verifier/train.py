@@ -47,14 +47,14 @@ def label(ents, px):
     return None
 
 
-def crops(tool, src, seed, first, pairs, bags=False):
+def crops(tool, src, seed, first, pairs):
     """Composes pairs, pipes them through the change rule, yields crops."""
     p = subprocess.Popen([tool, "-w", str(C.W), "-h", str(C.H)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     truth = {}
 
     def feed():
         for i in range(first, first + pairs):
-            ref, cur, ents = C.compose(np.random.default_rng([seed, i]), src, bags)
+            ref, cur, ents = C.compose(np.random.default_rng([seed, i]), src)
             truth[i] = ents
             p.stdin.write(C.to_yuv(ref) + C.to_yuv(cur))
             p.stdin.flush()
@@ -91,12 +91,12 @@ JOB = 100   # pairs of one job
 def worker(args):
     import cv2
     cv2.setNumThreads(1)
-    tool, seed, first, bags = args
-    got = list(crops(tool, SRC, seed, first, JOB, bags))
+    tool, seed, first = args
+    got = list(crops(tool, SRC, seed, first, JOB))
     return np.stack([x for _, x in got]), np.array([y for y, _ in got], np.uint8)
 
 
-def dataset(seed, pairs, procs, bags=False):
+def dataset(seed, pairs, procs):
     import multiprocessing as mp
     global SRC
     SRC = SRC or C.Sources()
@@ -106,7 +106,7 @@ def dataset(seed, pairs, procs, bags=False):
     xs, ys = [], []
     try:
         with mp.get_context("fork").Pool(procs) as pool:
-            for x, y in pool.imap(worker, [(tool, seed, i, bags) for i in range(0, pairs, JOB)]):
+            for x, y in pool.imap(worker, [(tool, seed, i) for i in range(0, pairs, JOB)]):
                 xs.append(x)
                 ys.append(y)
                 print("pairs %d crops %d" % (len(xs) * JOB, sum(map(len, ys))), flush=True)
@@ -115,13 +115,13 @@ def dataset(seed, pairs, procs, bags=False):
     return np.concatenate(xs), np.concatenate(ys)
 
 
-def cached(a, name, seed, pairs, bags):
+def cached(a, name, seed, pairs):
     """Makes a set of crops, or takes it from the cache folder."""
     path = os.path.join(a.cache, "%s-%d-%d.npz" % (name, seed, pairs))
     if a.cache and os.path.exists(path):
         z = np.load(path)
         return z["x"], z["y"]
-    x, y = dataset(seed, pairs, a.procs, bags)
+    x, y = dataset(seed, pairs, a.procs)
     if a.cache:
         os.makedirs(a.cache, exist_ok=True)
         np.savez(path, x=x, y=y)
@@ -212,7 +212,6 @@ def evaluate(net, x, y):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--pairs", type=int, default=3200)
-    ap.add_argument("--bags", type=int, default=700, help="pairs with small dark things")
     ap.add_argument("--epochs", type=int, default=11)
     ap.add_argument("--seed", type=int, default=20261124)
     ap.add_argument("--procs", type=int, default=2)
@@ -225,10 +224,8 @@ def main():
     torch.manual_seed(a.seed)
     torch.set_num_threads(a.threads)
     t0 = time.time()
-    x, y = cached(a, "general", a.seed % 100000, a.pairs, False)
-    vx, vy = cached(a, "check", a.seed % 100000 + 1, max(300, a.pairs // 10), False)
-    bx, by = cached(a, "bags", a.seed % 100000 + 2, a.bags, True)
-    x, y = np.concatenate([x, bx]), np.concatenate([y, by])
+    x, y = cached(a, "train", a.seed % 100000, a.pairs)
+    vx, vy = cached(a, "check", a.seed % 100000 + 1, max(300, a.pairs // 10))
     print("crops %d + %d in %.0f s, per class %s" % (len(x), len(vx), time.time() - t0, np.bincount(y, minlength=6)), flush=True)
     if a.data_only:
         return
@@ -262,7 +259,7 @@ def save(net, a, epochs, y, vx, vy):
     acc, mean, conf = evaluate(net, vx, vy)
     export(net, a.out)
     with open(os.path.join(a.out, "training.json"), "w") as f:
-        json.dump({"seed": a.seed, "pairs": a.pairs, "bagPairs": a.bags, "epochs": "%d of %d" % (epochs, a.epochs), "crops": int(len(y)), "perClass": dict(zip(NAMES, map(int, np.bincount(y, minlength=6)))),
+        json.dump({"seed": a.seed, "pairs": a.pairs, "epochs": "%d of %d" % (epochs, a.epochs), "crops": int(len(y)), "perClass": dict(zip(NAMES, map(int, np.bincount(y, minlength=6)))),
                    "validationCrops": int(len(vx)), "accuracy": round(float(mean), 4), "perClassAccuracy": dict(zip(NAMES, [round(float(v), 3) for v in acc])),
                    "confusion": conf.tolist(), "parameters": sum(p.numel() for p in net.parameters())}, f, indent=2)
         f.write("\n")

@@ -19,6 +19,7 @@ import (
 	"jiexun/edge-agent/internal/analytic/stacking"
 	"jiexun/edge-agent/internal/analytic/still"
 	"jiexun/edge-agent/internal/infer"
+	"jiexun/edge-agent/internal/picture"
 )
 
 // networks opens the installed verifier and detector that STILL_NETS names
@@ -144,6 +145,7 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 	var got []opened
 	seen := map[string]int{}
 	last := map[string]string{}
+	boxes := map[string]edgev1.Box{}
 	why := map[string]int{}
 	for i := 0; ; i++ {
 		p, err := c.next()
@@ -167,6 +169,7 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 			_ = e.Dump(filepath.Join(os.Getenv("STILL_DUMP"), name+"-at.png"))
 		}
 		for _, th := range l.Things {
+			boxes[th.Key] = th.Box
 			last[th.Key] = fmt.Sprintf("%.1f %s acc %v since %.1f dwell %.1f box %.3f %.3f %.3f %.3f T%.2f R%.2f P%.2f V%.2f L%.2f N%.2f ex %d", sec, th.State, th.Accepted, th.Since.Sub(start).Seconds(),
 				th.Dwell.Seconds(), th.Box.X, th.Box.Y, th.Box.W, th.Box.H, th.Judged.Thing, th.Judged.Removed, th.Judged.Person, th.Judged.Vehicle, th.Judged.Light, th.Judged.Nothing, len(th.Excluded))
 		}
@@ -225,6 +228,22 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 		}
 		t.Logf("%s: false %s %s at %.1f box %.3f %.3f %.3f %.3f%s; %s", name, g.kind, g.key, g.at, g.box.X, g.box.Y, g.box.W, g.box.H, what, last[g.key])
 	}
+	if os.Getenv("STILL_TRACKS") != "" {
+		for k, s := range last {
+			what := "nothing"
+			for _, ds := range tr.Distractors {
+				if ds.Box.W < 0.9 && meets(boxes[k], ds.Box) {
+					what = "distractor " + string(ds.Kind)
+				}
+			}
+			for _, ev := range tr.Events {
+				if ev.Kind != edgev1.Sign && meets(boxes[k], ev.Box) {
+					what = "event " + ev.Label
+				}
+			}
+			t.Logf("track %s %s | %s", name, what, s)
+		}
+	}
 	t.Logf("%s: found %d, missed %d, false %d, reasons %v", name, hit, miss, wrong, why)
 	return hit, miss, wrong
 }
@@ -244,4 +263,20 @@ func meets(a, b edgev1.Box) bool {
 		return cx >= q.X && cx <= q.X+q.W && cy >= q.Y && cy <= q.Y+q.H
 	}
 	return in(a, b) || in(b, a)
+}
+
+// BenchmarkEvalVerifier is the price of one question to the installed network.
+func BenchmarkEvalVerifier(b *testing.B) {
+	v, _ := networks(b)
+	if v == nil {
+		b.Fatal("set STILL_NETS=verifier")
+	}
+	l := analytic.Look{Reference: picture.NewRGB(64, 64), Current: picture.NewRGB(64, 64), Mask: picture.NewGray(64, 64)}
+	before := cpu(b)
+	for range b.N {
+		if _, err := v.Judge(context.Background(), l); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-before)/1e6/float64(b.N), "cpu-ms/look")
 }

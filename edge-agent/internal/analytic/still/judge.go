@@ -18,10 +18,18 @@ const (
 	lookEvery  = 900 * time.Millisecond
 	looksAsked = 3
 	accept     = 0.5
+	// Asking often gives noise many chances: later answers must be surer.
+	patient    = 9
+	acceptLate = 0.6
 	// Few things put on a pavement fill this share of the frame, but every
 	// vehicle close by does: there the verifier must be surer.
 	largeBox    = 0.08
 	acceptLarge = 0.7
+	// Dark plain bags look like cars to the verifier. A vehicle on a pavement
+	// is not that small, and the detector would know it.
+	smallBox   = 0.009
+	leastSmall = 0.2
+	solid      = 0.8 // sure that it is a thing or a vehicle
 )
 
 // mean is the average of the last answers.
@@ -74,7 +82,7 @@ func (e *Engine) ask(ctx context.Context, t *track, at time.Time, frame *picture
 	}
 	t.asked = append(t.asked, j)
 	t.asked = t.asked[max(0, len(t.asked)-looksAsked):]
-	if e.o.Detector == nil || t.mean().Thing < 0.2 {
+	if e.o.Detector == nil || t.mean().Thing < leastSmall {
 		return nil // nothing to filter, or refused without it
 	}
 	hit, err := e.detect(ctx, t, frame)
@@ -125,17 +133,33 @@ func (e *Engine) decide(t *track, at time.Time, need time.Duration) {
 			hits++
 		}
 	}
-	bar, box := accept, t.box(e.w, e.h)
-	if e.o.Verifier != nil && box.W*box.H > largeBox {
-		bar = acceptLarge
-	}
-	if m.Thing >= bar && 2*hits <= len(t.objects) {
+	if e.isThing(t, m, hits) && 2*hits <= len(t.objects) {
 		t.verdict, t.state, t.ruled = accepted, analytic.Present, at
 		return
 	}
 	if t.verdict != refused {
 		t.verdict, t.ruled = refused, at
 	}
+}
+
+// isThing weighs the verifier's mean answer with what it cannot know: the
+// size in the frame, and whether the detector saw a vehicle there.
+func (e *Engine) isThing(t *track, m analytic.Judgement, hits int) bool {
+	if e.o.Verifier == nil {
+		return m.Thing >= accept
+	}
+	bar := accept
+	if t.asks > patient {
+		bar = acceptLate
+	}
+	box := t.box(e.w, e.h)
+	switch size := box.W * box.H; {
+	case size > largeBox:
+		return m.Thing >= acceptLarge
+	case size < smallBox && len(t.objects) == looksAsked && hits == 0 && m.Thing >= leastSmall:
+		return m.Thing >= bar || m.Thing+m.Vehicle >= solid
+	}
+	return m.Thing >= bar
 }
 
 // square is the part of the picture that is shown to the networks.

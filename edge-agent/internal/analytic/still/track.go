@@ -54,7 +54,6 @@ type track struct {
 	asks     int
 	nextAsk  time.Time
 	ruled    time.Time // when it was refused
-	why      edgev1.Mark
 	excluded []edgev1.Mark
 	absorb   bool
 	orphan   bool // its view was lost
@@ -210,11 +209,12 @@ func (e *Engine) extends(b *shape, at time.Time) bool {
 		if t.verdict != accepted || t.orphan || t.state == analytic.Gone || !t.shape.near(b, joinPx) || !t.shape.touches(b, joinPx) {
 			continue
 		}
-		young := at.Sub(t.ruled) < youngFor
+		// What has stood as long as the thing is a part that was covered.
+		young := at.Sub(t.ruled) < youngFor || at.Add(-e.stood(b)).Before(t.since.Add(youngFor))
 		if !young && b.area >= max(60, t.shape.area*3/10) {
 			continue
 		}
-		if u := t.shape.join(b); young && u.area <= t.shape.area*3/2 {
+		if u := t.shape.join(b); young && u.area <= 2*t.shape.area {
 			e.reshape(t, u)
 		}
 		return true
