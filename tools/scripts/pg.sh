@@ -5,6 +5,7 @@
 set -euo pipefail
 dir=$2
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+cd /
 as() {
   if [ "$(id -u)" = 0 ]; then
     setpriv --reuid=postgres --regid=postgres --init-groups env HOME="$dir" "$@"

@@ -13,8 +13,18 @@ import (
 )
 
 // recovery is how long a camera may take to be back after a fault: the
-// reconnect ladder may have climbed while it was away.
-const recovery = 45 * time.Second
+// reconnect ladder may have climbed while it was away. After a wrong password
+// the agent asks rarely on purpose, because cameras lock accounts, and says
+// when it will; after a stream without video it asks each minute.
+func recovery(k rtspcam.Fault) time.Duration {
+	switch k {
+	case rtspcam.FaultAuth:
+		return 5*time.Minute + 15*time.Second
+	case rtspcam.FaultAudioOnly:
+		return 75 * time.Second
+	}
+	return 45 * time.Second
+}
 
 // judge compares what the agent says with what the cameras do.
 type judge struct {
@@ -52,7 +62,7 @@ func (j *judge) idle(i int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	f := j.faults[i]
-	return f == nil || time.Since(f.until) > recovery
+	return f == nil
 }
 
 func (j *judge) raised(i int, s rtspcam.FaultSpec, now time.Time) {
@@ -150,7 +160,7 @@ func (j *judge) check(now time.Time, s status) {
 				t.Missed++
 				j.wrong = append(j.wrong, fmt.Sprintf("camera %d: %s for %.1f s, but said %s %s %q", i+1, f.kind, took.Seconds(), c.State, c.Diagnosis, c.Detail))
 			}
-		case now.Sub(f.until) > recovery:
+		case now.Sub(f.until) > recovery(f.kind) || now.After(f.until) && c.State == edgev1.Online:
 			j.checked++
 			if c.State != edgev1.Online && c.State != edgev1.NoVerdict {
 				j.wrong = append(j.wrong, fmt.Sprintf("camera %d: %.0f s after %s ended, still %s %q", i+1, now.Sub(f.until).Seconds(), f.kind, c.State, c.Detail))

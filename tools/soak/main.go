@@ -26,7 +26,7 @@ type options struct {
 	Local    string        `help:"Folder of models and prepared media." env:"JIEXUN_LOCAL" default:".local" type:"path"`
 	Cameras  int           `help:"How many cameras." default:"16"`
 	For      time.Duration `help:"How long to run after the warm-up." default:"10m"`
-	Warmup   time.Duration `help:"Time before figures count." default:"60s"`
+	Warmup   time.Duration `help:"Time before figures count." default:"120s"`
 	Interval time.Duration `help:"Time between two looks at a camera." default:"2s"`
 	Seed     uint64        `help:"Seed of the misbehaviour." default:"1"`
 	Out      string        `help:"File for the report as JSON."`

@@ -28,7 +28,8 @@ const saveEvery = time.Minute
 // What is kept of the analysed stream, to show a thing's first look.
 const (
 	ringSpan  = 6 * time.Minute
-	ringBytes = 8 << 20
+	ringEvery = 2 * time.Second
+	ringBytes = 4 << 20
 )
 
 // camera runs one camera: it takes the newest key unit at its interval,
@@ -44,7 +45,8 @@ type camera struct {
 	machine   *event.Machine
 	checker   *diagnosis.Checker
 	saved     time.Time
-	ring      *media.Ring // key units of the analysed stream
+	ring      *media.Ring // key units of the analysed stream, thinned
+	ringed    time.Time   // when the ring got its last; the source's alone
 
 	cancel  context.CancelFunc
 	looking sync.Mutex
@@ -62,7 +64,10 @@ type seen struct {
 	noVerdict string
 	report    diagnosis.Report
 	judged    bool
-	damaged   int // pictures that could not be decoded since the last look
+	// unfit looks came in a row since unfitSince.
+	unfit      int
+	unfitSince time.Time
+	damaged    int // pictures that could not be decoded since the last look
 }
 
 // analyser is one analytic with its schedule.
@@ -167,7 +172,10 @@ func (c *camera) interval() time.Duration {
 
 // offer takes one key unit of the analysed stream; it never blocks.
 func (c *camera) offer(u *source.AccessUnit) {
-	c.ring.Add(u)
+	if u.Received.Sub(c.ringed) >= ringEvery {
+		c.ring.Add(u)
+		c.ringed = u.Received
+	}
 	c.d.pool.Offer(c.cfg.ID, u)
 }
 
@@ -236,6 +244,15 @@ func (c *camera) look(ctx context.Context, l media.Look) error {
 	defer c.mu.Unlock()
 	c.seen.lastLook, c.seen.report, c.seen.judged, c.seen.noVerdict = at, v, true, noVerdict
 	c.seen.lastError = ""
+	switch {
+	case v.Fit:
+		c.seen.unfit = 0
+	case c.seen.unfit == 0:
+		c.seen.unfitSince = at
+		fallthrough
+	default:
+		c.seen.unfit++
+	}
 	return nil
 }
 

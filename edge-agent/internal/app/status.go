@@ -14,9 +14,22 @@ var noVerdictWords = map[string]string{
 	"picture saturated":               "画面过曝，暂停识别",
 	"picture black":                   "画面全黑，暂停识别",
 	"picture frozen":                  "画面不动，暂停识别",
+	"no picture":                      "没有可用的画面",
+	string(edgev1.Frozen):             "画面不动，暂停识别",
+	string(edgev1.Black):              "画面全黑，暂停识别",
+	string(edgev1.Dark):               "画面过暗，暂停识别",
+	string(edgev1.Bright):             "画面过曝，暂停识别",
+	string(edgev1.Covered):            "画面被遮挡，暂停识别",
+	string(edgev1.Blurred):            "画面模糊，暂停识别",
+	string(edgev1.Moved):              "视角移动，暂停识别",
+	string(edgev1.Corrupt):            "画面花屏，暂停识别",
 	"view moved":                      "视角移动，正在重新学习场景",
 	"too much of the picture changed": "画面变化过大，暂停识别",
 }
+
+// unfitLooks is how many looks in a row without a verdict make a state of
+// their own; one may be a passing flaw.
+const unfitLooks = 2
 
 // status computes a camera's state from ages and counts.
 func (c *camera) status(now, uploaded time.Time) edgev1.CameraStatus {
@@ -57,6 +70,10 @@ func (c *camera) explain(out *edgev1.CameraStatus, st source.Stats, seen seen) {
 	case seen.judged && seen.report.Diagnosis != edgev1.Healthy:
 		out.State, out.Diagnosis, out.Since = edgev1.NoVerdict, seen.report.Diagnosis, edgev1.At(seen.report.Since)
 		out.Detail = seen.report.Detail
+	case seen.unfit >= unfitLooks:
+		// Not yet a diagnosis with its hysteresis, but for now nobody judges.
+		out.State, out.Diagnosis, out.Since = edgev1.NoVerdict, edgev1.Diagnosis(seen.report.Reason), edgev1.At(seen.unfitSince)
+		out.Detail = orElse(noVerdictWords[seen.report.Reason], seen.report.Reason)
 	case out.Detail != "":
 	case seen.lastError != "":
 		out.Detail = "识别出错：" + seen.lastError

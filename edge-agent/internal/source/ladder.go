@@ -9,8 +9,9 @@ import "time"
 type Ladder struct {
 	Min, Max  time.Duration
 	LongLived time.Duration
-	// Refused is the pause after a fault that needs a person; it is long
-	// because cameras lock accounts after a few wrong passwords.
+	// Refused is the pause after a wrong password; it is long because
+	// cameras lock accounts after a few. Other faults that need a person
+	// wait for Max: looking again harms nobody.
 	Refused time.Duration
 
 	step int
@@ -23,7 +24,7 @@ func DefaultLadder() Ladder {
 
 // Next gives the pause after a session that lived for lived; r is a random
 // number 0..1. The pause is between half of the step and the whole step.
-func (l *Ladder) Next(lived time.Duration, needsPerson bool, r float64) time.Duration {
+func (l *Ladder) Next(lived time.Duration, f *Fault, r float64) time.Duration {
 	if lived >= l.LongLived {
 		l.step = 0
 	}
@@ -37,8 +38,11 @@ func (l *Ladder) Next(lived time.Duration, needsPerson bool, r float64) time.Dur
 	if d < l.Max {
 		l.step++
 	}
-	if needsPerson {
-		d = max(l.Refused, d)
+	if f != nil && f.NeedsPerson() {
+		d = max(d, l.Max)
+		if f.Kind == FaultPassword {
+			d = max(d, l.Refused)
+		}
 	}
 	return d/2 + time.Duration(r*float64(d/2))
 }

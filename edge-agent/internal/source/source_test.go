@@ -14,7 +14,7 @@ func TestLadder(t *testing.T) {
 	l := DefaultLadder()
 	var got []time.Duration
 	for range 8 {
-		got = append(got, l.Next(0, false, 1))
+		got = append(got, l.Next(0, nil, 1))
 	}
 	want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
 	for i := range want {
@@ -22,13 +22,16 @@ func TestLadder(t *testing.T) {
 			t.Errorf("step %d: %v, want %d s", i, got[i], want[i])
 		}
 	}
-	if d := l.Next(0, false, 0); d != 30*time.Second {
+	if d := l.Next(0, nil, 0); d != 30*time.Second {
 		t.Errorf("least jitter at the top: %v", d)
 	}
-	if d := l.Next(31*time.Second, false, 1); d != time.Second {
+	if d := l.Next(31*time.Second, nil, 1); d != time.Second {
 		t.Errorf("after a long session: %v, want 1 s", d)
 	}
-	if d := l.Next(0, true, 0.5); d < 3*time.Minute || d > 5*time.Minute {
+	if d := l.Next(0, NewFault(FaultUnsupported, "no video", nil), 1); d != time.Minute {
+		t.Errorf("a stream without video is tried again after %v", d)
+	}
+	if d := l.Next(0, NewFault(FaultPassword, "wrong password", nil), 0.5); d < 3*time.Minute || d > 5*time.Minute {
 		t.Errorf("refused: %v", d)
 	}
 }

@@ -115,7 +115,7 @@ func (s *Source) Run(ctx context.Context) {
 		now := s.o.Now()
 		fault := source.AsFault(err)
 		lived := s.lived(began, now)
-		pause := ladder.Next(lived, fault.NeedsPerson(), s.o.Rand())
+		pause := ladder.Next(lived, fault, s.o.Rand())
 		s.ended(fault, lived, now, now.Add(pause))
 		s.o.Log.Warn("stream ended", "reason", fault.Error(), "retryIn", pause.Round(time.Millisecond))
 		select {
