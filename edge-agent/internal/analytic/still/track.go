@@ -70,7 +70,13 @@ func (t *track) score() float64 {
 	}
 	s := 0.5 + 0.5*t.visible
 	if n := len(t.asked); n > 0 {
-		s = t.mean().Thing
+		m := t.mean()
+		s = m.Thing
+		if t.verdict == accepted && s < accept {
+			// Taken although the verifier thinks of a vehicle: the detector
+			// and the size have ruled that out, see isThing.
+			s = m.Thing + m.Vehicle
+		}
 	}
 	if t.verdict == refused {
 		s = min(s, 0.49)
