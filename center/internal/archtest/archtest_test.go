@@ -76,7 +76,8 @@ func files(t *testing.T) []file {
 }
 
 // rank of a center package; a package imports lower ranks and its own folder
-// only. Within rank 2 audit comes first, then access, then the rest.
+// only. Within rank 2 audit comes first, then access, then to-dos and
+// deadlines, then workflow and notices.
 func rank(pkg string) int {
 	rest, ok := strings.CutPrefix(pkg, "center/internal/")
 	if !ok {
@@ -98,8 +99,10 @@ func rank(pkg string) int {
 		return 20
 	case "access":
 		return 21
-	case "workflow", "notify":
+	case "todo", "deadline":
 		return 22
+	case "workflow", "notify":
+		return 23
 	case "app":
 		return 40
 	case "archtest", "e2etest":
@@ -222,6 +225,8 @@ var write = regexp.MustCompile(`(?i)\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([a
 var owners = map[string][]string{
 	"audit": {"audit_"}, "access": {"access_"}, "hub": {"hub_"}, "fleet": {"fleet_"}, "live": {"live_"},
 	"directory": {"dir_"}, "shops": {"shop_"}, "alerts": {"alert_"}, "orders": {"order_"}, "onemap": {"onemap_"},
+	"todo": {"todo_"}, "deadline": {"deadline_"}, "workflow": {"workflow_"}, "notify": {"notify_"},
+	"integration": {"integration_"}, "security": {"security_"}, "insight": {"insight_"},
 }
 
 func TestDomainsWriteTheirOwnTables(t *testing.T) {

@@ -40,6 +40,12 @@ type Options struct {
 	Identify func(ctx context.Context, r Request) (context.Context, error)
 	// Authorize decides whether the context's actor holds perm.
 	Authorize func(ctx context.Context, perm string) error
+	// Gate refuses an operation that is switched off, after authorization
+	// and before its input is read. Nil means all are on.
+	Gate func(ctx context.Context, c Called) error
+	// Answered is told of every answered request of /api, after the answer;
+	// it must not block. Nil means nobody listens.
+	Answered func(a Answer)
 	// Proxied trusts X-Forwarded-For of a reverse proxy on this machine.
 	Proxied bool
 	// Secure adds Strict-Transport-Security and marks cookies Secure.
@@ -48,7 +54,31 @@ type Options struct {
 
 // Request is what Identify may look at.
 type Request struct {
-	Method, Path, Cookie, CSRF, IP string
+	Method, Path, Query, Cookie, CSRF, IP string
+	// Header reads one header; Body gives the bytes as they came.
+	Header func(name string) string
+	Body   func() []byte
+}
+
+// Called names the operation of a request.
+type Called struct {
+	// ID is the operation id, Method and Route how it is registered, with
+	// {name} for each parameter, and Perm the permission that it needs.
+	ID, Method, Route, Perm string
+}
+
+// Answer is one answered request.
+type Answer struct {
+	Called
+	At     time.Time
+	Took   time.Duration
+	Status int
+	// Path is the path as it was asked for.
+	Path   string
+	Bytes  int
+	Caller caller.Caller
+	// Context is the request's, with its actor.
+	Context context.Context
 }
 
 // CookieName is the session cookie.
@@ -82,7 +112,7 @@ func New(o Options) (*fiber.App, huma.API) {
 	}
 	app := fiber.New(cfg)
 	m := newMetrics(o.Registry)
-	app.Use(requestID(o), m.observe(o.Log, o.Clock), recoverPanics(o.Log), securityHeaders(o.Secure))
+	app.Use(requestID(o), m.observe(o), recoverPanics(o.Log), securityHeaders(o.Secure))
 	app.Use("/api", requireAuthz, identify(o))
 
 	hc := huma.DefaultConfig("街巡中心接口", "1")
@@ -135,8 +165,9 @@ func Register[I, O any](api huma.API, perm string, op huma.Operation, h func(con
 // authorize runs before an operation's input is read, so that a stranger
 // learns nothing about it.
 func (f *floor) authorize(hc huma.Context, next func(huma.Context)) {
-	perm, _ := hc.Operation().Metadata["perm"].(string)
-	if err := f.decide(hc.Context(), perm); err != nil {
+	op := hc.Operation()
+	perm, _ := op.Metadata["perm"].(string)
+	if err := f.decide(hc.Context(), Called{ID: op.OperationID, Method: op.Method, Route: op.Path, Perm: perm}); err != nil {
 		p := problemOf(hc.Context(), f.o.Log, err)
 		_ = huma.WriteErr(f.API, hc, p.status, p.Message, p)
 		return
@@ -144,13 +175,16 @@ func (f *floor) authorize(hc huma.Context, next func(huma.Context)) {
 	next(hc)
 }
 
-func (f *floor) decide(ctx context.Context, perm string) error {
-	if err := f.permitted(ctx, perm); err != nil {
-		Decide(ctx) // refused is a decision too
+func (f *floor) decide(ctx context.Context, c Called) error {
+	Decide(ctx) // refused is a decision too
+	noteCalled(ctx, c)
+	if err := f.permitted(ctx, c.Perm); err != nil {
 		return err
 	}
-	Decide(ctx)
-	return nil
+	if f.o.Gate == nil {
+		return nil
+	}
+	return f.o.Gate(ctx, c)
 }
 
 func (f *floor) permitted(ctx context.Context, perm string) error {
@@ -170,9 +204,9 @@ func Raw(app *fiber.App, api huma.API, perm, method, path string, h fiber.Handle
 	if !ok {
 		panic("httpx.Raw needs the API that httpx.New made")
 	}
-	fl.note(perm, method, path)
+	called := fl.note(perm, method, path)
 	app.Add(method, path, func(c *fiber.Ctx) error {
-		if err := fl.decide(c.UserContext(), perm); err != nil {
+		if err := fl.decide(c.UserContext(), called); err != nil {
 			return err
 		}
 		return h(c)
@@ -180,7 +214,7 @@ func Raw(app *fiber.App, api huma.API, perm, method, path string, h fiber.Handle
 }
 
 // note puts a raw route into the OpenAPI document, with its permission.
-func (f *floor) note(perm, method, path string) {
+func (f *floor) note(perm, method, path string) Called {
 	p := ""
 	params := []*huma.Param{}
 	for _, seg := range splitPath(path) {
@@ -196,6 +230,7 @@ func (f *floor) note(perm, method, path string) {
 		Metadata:   map[string]any{"perm": perm},
 		Responses:  map[string]*huma.Response{"200": {Description: "OK"}},
 	})
+	return Called{ID: operationID(method, p), Method: method, Route: p, Perm: perm}
 }
 
 // IP gives the caller's address of a request.

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jiexun/center/internal/platform/caller"
-	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/ids"
 )
@@ -23,21 +22,38 @@ var errForgotten = errs.New(errs.ForbiddenCode, "这个接口没有声明权限�
 
 type decisionKey struct{}
 
+// decision is what the floor learns about a request while it is handled.
+type decision struct {
+	taken  atomic.Bool
+	called atomic.Pointer[Called]
+}
+
+func decisionOf(ctx context.Context) *decision {
+	d, _ := ctx.Value(decisionKey{}).(*decision)
+	return d
+}
+
 // Decide notes that an authorization decision was taken for the request. The
 // floor does it for routes of Register and Raw.
 func Decide(ctx context.Context) {
-	if d, ok := ctx.Value(decisionKey{}).(*atomic.Bool); ok {
-		d.Store(true)
+	if d := decisionOf(ctx); d != nil {
+		d.taken.Store(true)
+	}
+}
+
+func noteCalled(ctx context.Context, c Called) {
+	if d := decisionOf(ctx); d != nil {
+		d.called.Store(&c)
 	}
 }
 
 // requireAuthz replaces an answer that nothing decided about by 403: a
 // forgotten check fails closed.
 func requireAuthz(c *fiber.Ctx) error {
-	decided := &atomic.Bool{}
-	c.SetUserContext(context.WithValue(c.UserContext(), decisionKey{}, decided))
+	d := &decision{}
+	c.SetUserContext(context.WithValue(c.UserContext(), decisionKey{}, d))
 	err := c.Next()
-	if decided.Load() || err != nil {
+	if d.taken.Load() || err != nil {
 		return err
 	}
 	c.Response().ResetBody()
@@ -59,7 +75,9 @@ func identify(o Options) fiber.Handler {
 			return c.Next()
 		}
 		ctx, err := o.Identify(c.UserContext(), Request{
-			Method: c.Method(), Path: c.Path(), Cookie: c.Cookies(CookieName), CSRF: c.Get("X-CSRF-Token"), IP: c.IP(),
+			Method: c.Method(), Path: c.Path(), Query: string(c.Request().URI().QueryString()),
+			Cookie: c.Cookies(CookieName), CSRF: c.Get("X-CSRF-Token"), IP: c.IP(),
+			Header: func(name string) string { return c.Get(name) }, Body: c.BodyRaw,
 		})
 		if err != nil {
 			Decide(c.UserContext())
@@ -121,7 +139,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // observe logs and counts each request after it was answered.
-func (m *metrics) observe(log *slog.Logger, c clock.Clock) fiber.Handler {
+func (m *metrics) observe(o Options) fiber.Handler {
+	log, c := o.Log, o.Clock
 	return func(fc *fiber.Ctx) error {
 		start := c.Now()
 		err := fc.Next()
@@ -144,6 +163,13 @@ func (m *metrics) observe(log *slog.Logger, c clock.Clock) fiber.Handler {
 		who := caller.From(fc.UserContext())
 		log.Log(fc.UserContext(), level, "http", "method", fc.Method(), "path", fc.Path(), "status", code,
 			"ms", took.Milliseconds(), "ip", who.IP, "actor", who.ID, "id", who.RequestID)
+		if d := decisionOf(fc.UserContext()); d != nil && o.Answered != nil {
+			a := Answer{At: start, Took: took, Status: code, Path: fc.Path(), Bytes: max(fc.Response().Header.ContentLength(), 0), Caller: who, Context: fc.UserContext()}
+			if called := d.called.Load(); called != nil {
+				a.Called = *called
+			}
+			o.Answered(a)
+		}
 		return nil
 	}
 }
