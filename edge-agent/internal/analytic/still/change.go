@@ -31,7 +31,7 @@ type scratch struct {
 func newScratch(w, h int) scratch {
 	n, c := w*h, ((w+1)/2)*((h+1)/2)
 	return scratch{
-		change: make([]byte, n), raw: make([]byte, n), hold: make([]byte, n), spread: make([]byte, n),
+		change: make([]byte, n), raw: make([]byte, n), hold: make([]byte, n), spread: make([]byte, spreadRoom(w, h, max(quietPx, joinPx))),
 		chroma: make([]byte, c), label: make([]int32, n),
 		profA: make([]float32, max(w, h)), profB: make([]float32, max(w, h)),
 	}
@@ -183,39 +183,6 @@ func (e *Engine) hysteresis() float64 {
 	}
 	k.queue = q[:0]
 	return float64(len(q)) / float64(w*h)
-}
-
-// spread grows the set pixels of p by r in both directions.
-func spread(p, tmp []byte, w, h, r int) {
-	line := func(dst, src []byte, start, step, n int) {
-		last := -r - 1
-		for i := range n { // forward
-			o := start + i*step
-			if src[o] != 0 {
-				last = i
-			}
-			dst[o] = 0
-			if i-last <= r {
-				dst[o] = 1
-			}
-		}
-		last = n + r + 1
-		for i := n - 1; i >= 0; i-- { // backward
-			o := start + i*step
-			if src[o] != 0 {
-				last = i
-			}
-			if last-i <= r {
-				dst[o] = 1
-			}
-		}
-	}
-	for y := range h {
-		line(tmp, p, y*w, 1, w)
-	}
-	for x := range w {
-		line(p, tmp, x, w, h)
-	}
 }
 
 func sqrt32(v float32) float32 { return float32(math.Sqrt(float64(v))) }

@@ -322,7 +322,7 @@ func (e *Engine) looksRemoved(s *shape) bool {
 			return
 		}
 		grad := func(p []byte) float64 {
-			return float64(absDiff(p[i+2], p[i-2]) + absDiff(p[i+2*e.w], p[i-2*e.w]))
+			return float64(gap(p[i+2], p[i-2])) + float64(gap(p[i+2*e.w], p[i-2*e.w]))
 		}
 		now += grad(e.norm.y)
 		was += grad(e.ref.y8)

@@ -226,22 +226,8 @@ func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
 	}
 	spread(hold, e.work.spread, e.w, e.h, quietPx)
 	a := int32(65536 * min(dt, learnTau/4) / learnTau)
-	slow := a / 4
-	for i := range hold {
-		r := int32(e.ref.y[i])
-		if hold[i] == 0 {
-			d := int32(e.cur.y[i])<<8 - r
-			e.ref.y[i] = uint16(r + int32(int64(d)*int64(a)>>16))
-		} else {
-			want := int64(r) * int64(e.light.at(i%e.w, i/e.w)) >> 12
-			e.ref.y[i] = uint16(min(max(int64(r)+(want-int64(r))*int64(a)>>16, 0), 255<<8))
-		}
-		e.ref.y8[i] = byte(e.ref.y[i] >> 8)
-		if e.acc[i] == 0 {
-			d := int32(e.norm.y[i]) - int32(e.ref.y8[i])
-			dev := int32(e.ref.dev[i])
-			e.ref.dev[i] = uint16(dev + (min(max(d, -d), 60)<<8-dev)*(slow>>4)>>12)
-		}
+	for y := range e.h {
+		e.learnRow(y, hold[y*e.w:(y+1)*e.w], a)
 	}
 	for y := range e.ch {
 		for x := range e.cw {
@@ -250,8 +236,8 @@ func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
 				continue
 			}
 			du, dv := int32(e.cur.u[c])<<8-int32(e.ref.u[c]), int32(e.cur.v[c])<<8-int32(e.ref.v[c])
-			e.ref.u[c] = uint16(int32(e.ref.u[c]) + int32(int64(du)*int64(a)>>16))
-			e.ref.v[c] = uint16(int32(e.ref.v[c]) + int32(int64(dv)*int64(a)>>16))
+			e.ref.u[c] = uint16(int32(e.ref.u[c]) + (du*a)>>16)
+			e.ref.v[c] = uint16(int32(e.ref.v[c]) + (dv*a)>>16)
 		}
 	}
 	if at.Sub(e.bigAt) >= bigEvery {
@@ -259,6 +245,32 @@ func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
 		e.copyBig(e.scaled(at, frame), hold)
 	}
 	e.absorbTracks(at, frame)
+}
+
+// learnRow is learn for the luma of one row. a is the share of the way to go,
+// in 65536ths and at most a quarter, so that every product fits 32 bits.
+func (e *Engine) learnRow(y int, hold []byte, a int32) {
+	n := len(hold)
+	o := y * e.w
+	ref, ref8, dev := e.ref.y[o:o+n:o+n], e.ref.y8[o:o+n:o+n], e.ref.dev[o:o+n:o+n]
+	cur, norm, acc := e.cur.y[o:o+n:o+n], e.norm.y[o:o+n:o+n], e.acc[o:o+n:o+n]
+	slow := a / 4 >> 4
+	for x, held := range hold {
+		r := int32(ref[x])
+		if held == 0 {
+			r += (int32(cur[x])<<8 - r) * a >> 16
+		} else {
+			want := int64(r) * int64(e.light.at(x, y)) >> 12
+			r = int32(min(max(int64(r)+(want-int64(r))*int64(a)>>16, 0), 255<<8))
+		}
+		ref[x] = uint16(r)
+		ref8[x] = byte(r >> 8)
+		if acc[x] == 0 {
+			d := int32(norm[x]) - r>>8
+			v := int32(dev[x])
+			dev[x] = uint16(v + (min(max(d, -d), 60)<<8-v)*slow>>12)
+		}
+	}
 }
 
 // absorbTracks writes what stands at refused or removed places into the

@@ -24,31 +24,27 @@ func profile(out []float32, p []byte, w, h, dir int) []float32 {
 	raw := out[:n]
 	clear(raw)
 	for y := 1; y < h-1; y += 2 {
-		row := p[y*w : (y+1)*w]
 		if dir == 0 {
-			for x := 1; x < w-1; x++ {
-				raw[x] += absDiff(row[x+1], row[x-1])
+			row := p[y*w : (y+1)*w]
+			sum, left, right := raw[1:w-1], row[:w-2], row[2:]
+			for x := range sum {
+				d := int32(right[x]) - int32(left[x])
+				sum[x] += float32(max(d, -d))
 			}
 			continue
 		}
 		up, down := p[(y-1)*w:y*w], p[(y+1)*w:(y+2)*w]
-		var s float32
+		var s int32
 		for x := 0; x < w; x += 2 {
-			s += absDiff(up[x], down[x])
+			d := int32(up[x]) - int32(down[x])
+			s += max(d, -d)
 		}
-		raw[y] = s
+		raw[y] = float32(s)
 		if y+1 < h-1 {
-			raw[y+1] = s
+			raw[y+1] = float32(s)
 		}
 	}
 	return raw
-}
-
-func absDiff(a, b byte) float32 {
-	if a > b {
-		return float32(a - b)
-	}
-	return float32(b - a)
 }
 
 // bestShift finds the shift of b against a, and the correlation there and at

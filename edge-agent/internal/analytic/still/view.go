@@ -46,6 +46,12 @@ func shrink(dst []byte, dw, dh int, src []byte, sw, sh, stride int) {
 	}
 	lo, hi := spans(dw, sw), spans(dh, sh)
 	sum := make([]uint32, sw)
+	// Dividing by a handful of areas is multiplying by their inverses; exact,
+	// since sums stay far below 2^32 divided by the area.
+	var inv [64]uint64
+	for m := 1; m < len(inv); m++ {
+		inv[m] = (1<<32 + uint64(m) - 1) / uint64(m)
+	}
 	for y := range dh {
 		y0, y1 := hi[y][0], hi[y][1]
 		row := src[y0*stride : y0*stride+sw]
@@ -67,7 +73,11 @@ func shrink(dst []byte, dw, dh int, src []byte, sw, sh, stride int) {
 				s += sum[xx]
 			}
 			m := n * uint32(x1-x0)
-			out[x] = byte((s + m/2) / m)
+			if m < uint32(len(inv)) {
+				out[x] = byte(uint64(s+m/2) * inv[m] >> 32)
+			} else {
+				out[x] = byte((s + m/2) / m)
+			}
 		}
 	}
 }
