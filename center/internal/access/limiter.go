@@ -9,18 +9,17 @@ import (
 // window. It lives in one center; the lock-out in the database is shared.
 type limiter struct {
 	mu     sync.Mutex
-	max    int
 	window time.Duration
 	hits   map[string][]time.Time
 	swept  time.Time
 }
 
-func newLimiter(max int, window time.Duration) *limiter {
-	return &limiter{max: max, window: window, hits: map[string][]time.Time{}}
+func newLimiter(window time.Duration) *limiter {
+	return &limiter{window: window, hits: map[string][]time.Time{}}
 }
 
 // allow notes an attempt and tells whether it is within the limit.
-func (l *limiter) allow(key string, now time.Time) bool {
+func (l *limiter) allow(key string, limit int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Sub(l.swept) > l.window {
@@ -35,7 +34,7 @@ func (l *limiter) allow(key string, now time.Time) bool {
 	for len(h) > 0 && now.Sub(h[0]) > l.window {
 		h = h[1:]
 	}
-	if len(h) >= l.max {
+	if len(h) >= limit {
 		return false
 	}
 	l.hits[key] = append(h, now)

@@ -85,8 +85,25 @@ func (h *hasher) Matches(ctx context.Context, stored, password string) (bool, er
 	return subtle.ConstantTimeCompare(got, key) == 1, nil
 }
 
-// CheckPassword refuses weak passwords, naming what is missing.
+// CheckPassword refuses weak passwords by the default rules, naming what is
+// missing.
 func CheckPassword(field, account, password string) error {
+	return checkPassword(field, account, password, defaultMinLength, defaultMinClasses)
+}
+
+// CheckPassword refuses weak passwords by the rules that hold now.
+func (s *Service) CheckPassword(field, account, password string) error {
+	p := s.policy()
+	return checkPassword(field, account, password, p.MinLength, p.MinClasses)
+}
+
+// Password rules that hold until a policy says otherwise.
+const (
+	defaultMinLength  = 10
+	defaultMinClasses = 3
+)
+
+func checkPassword(field, account, password string, minLength, minClasses int) error {
 	var f errs.Fields
 	kinds := map[string]bool{}
 	for _, r := range password {
@@ -103,12 +120,12 @@ func CheckPassword(field, account, password string) error {
 	}
 	n := len([]rune(password))
 	switch {
-	case n < 10:
-		f.Add(field, "密码至少 10 位")
+	case n < minLength:
+		f.Add(field, "密码至少 %d 位", minLength)
 	case n > 128:
 		f.Add(field, "密码最多 128 位")
-	case len(kinds) < 3:
-		f.Add(field, "密码应含大写字母、小写字母、数字、符号中的至少三种")
+	case len(kinds) < minClasses:
+		f.Add(field, "密码应含大写字母、小写字母、数字、符号中的至少%s种", [...]string{"零", "一", "两", "三", "四"}[min(max(minClasses, 0), 4)])
 	case account != "" && strings.Contains(strings.ToLower(password), strings.ToLower(account)):
 		f.Add(field, "密码不能包含账号")
 	}

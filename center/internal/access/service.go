@@ -38,6 +38,8 @@ type Service struct {
 	byIP    *limiter
 	byName  *limiter
 	noMatch string // a hash that is compared when the account is unknown
+	hooks   SignIn
+	chain   []Identifier
 }
 
 // New makes the service.
@@ -67,7 +69,7 @@ func New(d *db.DB, o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Service{db: d, o: o, hash: newHasher(o.Hash), byIP: newLimiter(o.PerIP, time.Minute), byName: newLimiter(o.PerAccount, time.Minute)}
+	s := &Service{db: d, o: o, hash: newHasher(o.Hash), byIP: newLimiter(time.Minute), byName: newLimiter(time.Minute)}
 	h, err := s.hash.Hash(context.Background(), randomText(16))
 	if err != nil {
 		return nil, fmt.Errorf("start access: %w", err)
@@ -355,6 +357,6 @@ func (s *Service) SeedOrgs(ctx context.Context, list []Org) error {
 func (s *Service) Purge(ctx context.Context) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		now := tx.Now()
-		return purge(ctx, tx, clock.At(now.Add(-s.o.Idle)), clock.At(now.Add(-24*time.Hour)))
+		return purge(ctx, tx, clock.At(now.Add(-s.policy().Idle)), clock.At(now.Add(-24*time.Hour)))
 	})
 }

@@ -144,7 +144,7 @@ func (s *Service) Reset(ctx context.Context, id, reason string) (string, error) 
 // SetPassword sets the password of an account by its name: the command line
 // uses it, so that an installation is never locked out of itself.
 func (s *Service) SetPassword(ctx context.Context, account, password string) error {
-	if err := CheckPassword("password", account, password); err != nil {
+	if err := s.CheckPassword("password", account, password); err != nil {
 		return err
 	}
 	p, err := personByAccount(ctx, s.db.Read(), account)

@@ -15,6 +15,8 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/events"
+	"jiexun/center/internal/platform/ids"
 	"jiexun/center/internal/platform/region"
 )
 
@@ -33,19 +35,31 @@ type Opened struct {
 	Actor      Actor
 	MustChange bool
 	CertNo     string
+	Method     string
+	ExpiresAt  clock.Stamp
+	// Next is set when the password was right and more is needed; no
+	// session was opened then.
+	Next *NextStep
 }
 
 // wrongLogin is the one answer to an unknown account, a wrong password and a
 // disabled account.
 func wrongLogin() error { return errs.New(errs.Unauthenticated, "账号或密码不正确") }
 
-// Login checks the credentials and opens a session.
+// Login checks the credentials and opens a session, or says what else the
+// rules ask of the person.
 func (s *Service) Login(ctx context.Context, c Credentials) (Opened, error) {
 	account := strings.TrimSpace(c.Account)
 	ip := caller.From(ctx).IP
 	now := s.db.Now()
-	if !s.byIP.allow(ip, now) || !s.byName.allow(account, now) {
-		return Opened{}, errs.New(errs.TooMany, "登录过于频繁，请一分钟后再试")
+	rules := s.policy()
+	if !s.byIP.allow(ip, rules.PerIP, now) || !s.byName.allow(account, rules.PerAccount, now) {
+		return Opened{}, tooOften()
+	}
+	if s.hooks.Admit != nil {
+		if err := s.hooks.Admit(ctx, ip, account); err != nil {
+			return Opened{}, err
+		}
 	}
 	if len(account) > 64 || len(c.Password) > 256 {
 		return Opened{}, wrongLogin()
@@ -73,7 +87,16 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Opened, error) {
 	if !ok || !known {
 		return Opened{}, s.failed(ctx, account, p.ID)
 	}
-	return s.open(ctx, p, c)
+	if s.hooks.Next != nil {
+		n, err := s.hooks.Next(ctx, p.ID)
+		if err != nil {
+			return Opened{}, fmt.Errorf("log in: %w", err)
+		}
+		if n != nil {
+			return Opened{Next: n}, nil
+		}
+	}
+	return s.open(ctx, p, c, MethodPassword)
 }
 
 func (s *Service) lockedError(until, now time.Time) error {
@@ -92,22 +115,31 @@ func (s *Service) failed(ctx context.Context, account, personID string) error {
 			return err
 		}
 		now := tx.Now()
-		if f.LockedUntil != nil || now.Sub(f.LastAt.Time()) > s.o.LockFor {
+		rules := s.policy()
+		if f.LockedUntil != nil && f.LockedUntil.Time().After(now) {
+			answer = s.lockedError(f.LockedUntil.Time(), now)
+			return nil // another attempt at the same moment locked it
+		}
+		if f.LockedUntil != nil || now.Sub(f.LastAt.Time()) > rules.LockFor {
 			f.Count, f.LockedUntil = 0, nil // an old lock has run out
 		}
 		f.Count++
 		f.LastAt = clock.At(now)
 		act := "session.fail"
-		if f.Count >= s.o.MaxFailures {
-			f.LockedUntil = clock.Ptr(now.Add(s.o.LockFor))
+		locked := f.Count >= rules.MaxFailures
+		if locked {
+			f.LockedUntil = clock.Ptr(now.Add(rules.LockFor))
 			answer = s.lockedError(f.LockedUntil.Time(), now)
 			act = "account.lock"
 		}
 		if err := saveFailure(ctx, tx, &f); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, audit.Entry{Act: act, Object: "account", ObjectID: personID,
-			Summary: fmt.Sprintf("账号 %.64s 登录失败，连续第 %d 次", account, f.Count)})
+		if err := audit.Record(ctx, tx, audit.Entry{Act: act, Object: "account", ObjectID: personID,
+			Summary: fmt.Sprintf("账号 %.64s 登录失败，连续第 %d 次", account, f.Count)}); err != nil {
+			return err
+		}
+		return events.Publish(ctx, tx, TopicFailed, SessionFailed{Account: account, PersonID: personID, IP: caller.From(ctx).IP, Count: f.Count, Locked: locked})
 	})
 	if err != nil {
 		return fmt.Errorf("log in: %w", err)
@@ -115,8 +147,9 @@ func (s *Service) failed(ctx context.Context, account, personID string) error {
 	return answer
 }
 
-func (s *Service) open(ctx context.Context, p personRow, c Credentials) (Opened, error) {
+func (s *Service) open(ctx context.Context, p personRow, c Credentials, method string) (Opened, error) {
 	token, csrf := randomText(32), randomText(24)
+	rules := s.policy()
 	var out Opened
 	err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		now := tx.Now()
@@ -132,15 +165,28 @@ func (s *Service) open(ctx context.Context, p personRow, c Credentials) (Opened,
 		if err != nil {
 			return err
 		}
+		if s.hooks.Single != nil && s.hooks.Single(actor.Roles) {
+			if err := s.endOthers(ctx, tx, p.ID); err != nil {
+				return err
+			}
+		}
 		row := sessionRow{
-			TokenHash: tokenHash(token), PersonID: p.ID, CSRF: csrf, IP: caller.From(ctx).IP, Agent: clip(c.Agent, 200),
-			CreatedAt: clock.At(now), SeenAt: clock.At(now), ExpiresAt: clock.At(now.Add(s.o.Absolute)),
+			TokenHash: tokenHash(token), ID: ids.New(), Method: method, PersonID: p.ID, CSRF: csrf, IP: caller.From(ctx).IP, Agent: clip(c.Agent, 200),
+			CreatedAt: clock.At(now), SeenAt: clock.At(now), ExpiresAt: clock.At(now.Add(rules.Absolute)),
 		}
 		if err := insert(ctx, tx, "session", &row); err != nil {
 			return err
 		}
-		out = Opened{Token: token, CSRF: csrf, Actor: actor, MustChange: p.MustChange == 1, CertNo: p.CertNo}
-		return audit.Record(With(ctx, actor), tx, audit.Entry{Act: "session.open", Object: "account", ObjectID: p.ID, RegionCode: actor.RegionCode, Summary: actor.Name + " 登录"})
+		must, err := s.mustChange(ctx, p)
+		if err != nil {
+			return err
+		}
+		out = Opened{Token: token, CSRF: csrf, Actor: actor, MustChange: must, CertNo: p.CertNo, Method: method, ExpiresAt: row.ExpiresAt}
+		if err := audit.Record(With(ctx, actor), tx, audit.Entry{Act: "session.open", Object: "account", ObjectID: p.ID, RegionCode: actor.RegionCode,
+			Summary: actor.Name + " 登录（" + MethodName(method) + "）"}); err != nil {
+			return err
+		}
+		return events.Publish(ctx, tx, TopicOpened, SessionOpened{PersonID: p.ID, IP: row.IP, Method: method})
 	})
 	if err != nil {
 		return Opened{}, fmt.Errorf("log in: %w", err)
@@ -191,6 +237,9 @@ type Current struct {
 	CSRF       string
 	CertNo     string
 	MustChange bool
+	// SessionID names the session, Method is how it was opened.
+	SessionID, Method string
+	ExpiresAt         clock.Stamp
 }
 
 // Resume finds the session of a token; ok is false when there is none, it has
@@ -219,7 +268,7 @@ func (s *Service) resume(ctx context.Context, token string, use bool) (c Current
 		return Current{}, false, fmt.Errorf("read session: %w", err)
 	}
 	now := s.db.Now()
-	if row.ExpiresAt <= clock.At(now) || row.SeenAt.Time().Add(s.o.Idle).Before(now) {
+	if row.ExpiresAt <= clock.At(now) || row.SeenAt.Time().Add(s.policy().Idle).Before(now) {
 		return Current{}, false, nil
 	}
 	p, err := personByID(ctx, s.db.Read(), row.PersonID)
@@ -238,7 +287,11 @@ func (s *Service) resume(ctx context.Context, token string, use bool) (c Current
 			s.o.Log.Warn("session not touched", "err", err)
 		}
 	}
-	return Current{Actor: a, CSRF: row.CSRF, CertNo: p.CertNo, MustChange: p.MustChange == 1}, true, nil
+	must, err := s.mustChange(ctx, p)
+	if err != nil {
+		return Current{}, false, err
+	}
+	return Current{Actor: a, CSRF: row.CSRF, CertNo: p.CertNo, MustChange: must, SessionID: row.ID, Method: row.Method, ExpiresAt: row.ExpiresAt}, true, nil
 }
 
 // SameCSRF compares the token of a write with the session's.
@@ -267,10 +320,10 @@ func (s *Service) ChangePassword(ctx context.Context, old, fresh string) error {
 	if err != nil {
 		return err
 	}
-	if err := CheckPassword("new", who.Account, fresh); err != nil {
+	if err := s.CheckPassword("new", who.Account, fresh); err != nil {
 		return err
 	}
-	if !s.byName.allow("password:"+who.ID, s.db.Now()) {
+	if !s.byName.allow("password:"+who.ID, s.policy().PerAccount, s.db.Now()) {
 		return errs.New(errs.TooMany, "操作过于频繁，请一分钟后再试")
 	}
 	p, err := personByID(ctx, s.db.Read(), who.ID)
@@ -286,6 +339,11 @@ func (s *Service) ChangePassword(ctx context.Context, old, fresh string) error {
 	}
 	if old == fresh {
 		return errs.Invalidf("new", "新密码不能与原密码相同")
+	}
+	if s.hooks.MayUse != nil {
+		if err := s.hooks.MayUse(ctx, p.ID, fresh, s.hash.Matches); err != nil {
+			return err
+		}
 	}
 	return s.setPassword(ctx, p.ID, fresh, false, "account.password", who.Name+" 修改了密码")
 }
@@ -310,6 +368,11 @@ func (s *Service) setPassword(ctx context.Context, id, password string, mustChan
 				err = errs.Conflict("账号刚被别人修改过，请刷新后重试")
 			}
 			return err
+		}
+		if s.hooks.Stored != nil {
+			if err := s.hooks.Stored(ctx, tx, id, h); err != nil {
+				return err
+			}
 		}
 		if err := dropSessions(ctx, tx, id); err != nil {
 			return err

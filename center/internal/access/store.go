@@ -54,6 +54,8 @@ type sessionRow struct {
 	bun.BaseModel `bun:"table:access_sessions,alias:s"`
 
 	TokenHash string `bun:",pk"`
+	ID        string
+	Method    string
 	PersonID  string
 	CSRF      string `bun:"csrf"`
 	IP        string `bun:"ip"`
