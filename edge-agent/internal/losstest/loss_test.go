@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestNothingIsLostOrDoubled runs LOSS_ROUNDS rounds (5 without it) of random
-// faults on SQLite, and, with CENTER_TEST_PG, half as many on PostgreSQL.
+// faults on SQLite, and, with CENTER_TEST_PG, LOSS_PG_ROUNDS (half as many
+// without it) on PostgreSQL.
 // LOSS_SEED repeats a choice of faults; moments still differ.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	rounds := number(t, "LOSS_ROUNDS", 5)
@@ -50,7 +51,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	bin := buildCenter(t)
 	t.Run("sqlite", func(t *testing.T) { loss(t, bin, "", rounds, uint64(seed)) })
 	if server := os.Getenv("CENTER_TEST_PG"); server != "" {
-		t.Run("postgres", func(t *testing.T) { loss(t, bin, pgDatabase(t, server), (rounds+1)/2, uint64(seed)) })
+		t.Run("postgres", func(t *testing.T) { loss(t, bin, pgDatabase(t, server), number(t, "LOSS_PG_ROUNDS", (rounds+1)/2), uint64(seed)) })
 	}
 }
 
