@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
@@ -26,6 +27,7 @@ type DB struct {
 	read  *bun.DB
 	pg    bool
 	clock clock.Clock
+	with  sync.Map
 }
 
 // Tx is a running transaction. Now is fixed for its whole length.
@@ -38,6 +40,7 @@ type Tx struct {
 type inside struct{}
 
 type txState struct {
+	db    *DB
 	now   time.Time
 	pg    bool
 	after []func()
@@ -120,20 +123,6 @@ func (d *DB) Clock() clock.Clock { return d.clock }
 // Now is the current time: UTC, whole milliseconds.
 func (d *DB) Now() time.Time { return d.clock.Now().UTC().Truncate(time.Millisecond) }
 
-// Snapshot begins a transaction that reads one state of the whole database
-// while others write. The caller rolls it back.
-func (d *DB) Snapshot(ctx context.Context) (*sql.Tx, error) {
-	o := &sql.TxOptions{ReadOnly: true}
-	if d.pg {
-		o.Isolation = sql.LevelRepeatableRead
-	}
-	tx, err := d.read.DB.BeginTx(ctx, o)
-	if err != nil {
-		return nil, fmt.Errorf("begin snapshot: %w", err)
-	}
-	return tx, nil
-}
-
 // SQL gives the writing pool for migrations and checks.
 func (d *DB) SQL() *sql.DB { return d.write.DB }
 
@@ -179,7 +168,7 @@ func (d *DB) once(ctx context.Context, f func(ctx context.Context, tx Tx) error)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	st := &txState{now: d.Now(), pg: d.pg}
+	st := &txState{db: d, now: d.Now(), pg: d.pg}
 	done := false
 	defer func() {
 		if !done { // f failed or panicked
