@@ -123,6 +123,20 @@ func (d *DB) Clock() clock.Clock { return d.clock }
 // Now is the current time: UTC, whole milliseconds.
 func (d *DB) Now() time.Time { return d.clock.Now().UTC().Truncate(time.Millisecond) }
 
+// Snapshot begins a transaction that reads one state of the whole database
+// while others write. The caller rolls it back.
+func (d *DB) Snapshot(ctx context.Context) (*sql.Tx, error) {
+	o := &sql.TxOptions{ReadOnly: true}
+	if d.pg {
+		o.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := d.read.DB.BeginTx(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("begin snapshot: %w", err)
+	}
+	return tx, nil
+}
+
 // SQL gives the writing pool for migrations and checks.
 func (d *DB) SQL() *sql.DB { return d.write.DB }
 
