@@ -73,6 +73,7 @@ type App struct {
 	hub     *hub.Service
 	live    *live.Service
 	domains
+	cryptoParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -104,6 +105,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		what string
 		do   func(context.Context) error
 	}{
+		{"cryptography", a.wireCrypto},
 		{"access", a.wireAccess}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
@@ -157,6 +159,7 @@ func (a *App) Start(ctx context.Context) error {
 		return errors.Join(err, a.hub.Close(), ln.Close())
 	}
 	bg := context.WithoutCancel(ctx)
+	a.startCrypto(ctx)
 	a.bus.Start(bg)
 	a.jobs.Start(bg)
 	a.live.Start(bg)
