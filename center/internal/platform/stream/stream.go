@@ -6,6 +6,7 @@ package stream
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -16,6 +17,9 @@ type Message struct {
 	// RegionCode and Perm say who may get it.
 	RegionCode string
 	Perm       string
+	// Holders, when not nil, say it instead: only clients in whose name one
+	// of them is get the message.
+	Holders []string
 	// Data becomes JSON.
 	Data any
 }
@@ -23,9 +27,19 @@ type Message struct {
 // Viewer decides what one client gets.
 type Viewer struct {
 	ActorID string
+	// Holders are the person and the groups in whose name the client gets
+	// messages to holders.
+	Holders []string
 	// May tells whether the client gets a message of the region and the
 	// permission.
 	May func(regionCode, perm string) bool
+}
+
+func (v Viewer) gets(m Message) bool {
+	if m.Holders == nil {
+		return v.May(m.RegionCode, m.Perm)
+	}
+	return slices.ContainsFunc(m.Holders, func(h string) bool { return slices.Contains(v.Holders, h) })
 }
 
 // Client is one open connection.
@@ -97,7 +111,7 @@ func (h *Hub) Send(m Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.clients {
-		if !c.v.May(m.RegionCode, m.Perm) {
+		if !c.v.gets(m) {
 			continue
 		}
 		select {
@@ -106,7 +120,7 @@ func (h *Hub) Send(m Message) {
 			h.drop(c)
 			continue
 		}
-		if m.Event == "alert" || m.Event == "order" {
+		if m.Event == "alert" || m.Event == "order" || m.Event == "todo" {
 			select {
 			case c.Counts <- struct{}{}:
 			default:

@@ -38,3 +38,20 @@ func TestHub(t *testing.T) {
 		t.Error("a closed hub takes clients")
 	}
 }
+
+// A message to holders reaches those in whose name one of them is, whatever
+// their permissions, and asks for fresh counts.
+func TestHolders(t *testing.T) {
+	h := stream.NewHub()
+	all := func(string, string) bool { return true }
+	one := h.Join(stream.Viewer{ActorID: "1", Holders: []string{"1", "squad_leader@sq1"}, May: func(string, string) bool { return false }})
+	two := h.Join(stream.Viewer{ActorID: "2", Holders: []string{"2"}, May: all})
+	h.Send(stream.Message{Event: "todo", Holders: []string{"9", "squad_leader@sq1"}})
+	if len(one.C) != 1 || len(one.Counts) != 1 || len(two.C) != 0 {
+		t.Fatalf("got %d and %d notices", len(one.C), len(two.C))
+	}
+	h.Send(stream.Message{Event: "todo", Holders: []string{}})
+	if len(one.C) != 1 || len(two.C) != 0 {
+		t.Error("a message to nobody reached somebody")
+	}
+}
