@@ -123,6 +123,16 @@ func (d *DB) Clock() clock.Clock { return d.clock }
 // Now is the current time: UTC, whole milliseconds.
 func (d *DB) Now() time.Time { return d.clock.Now().UTC().Truncate(time.Millisecond) }
 
+// Hook lets h see every statement. Call it before the database is used.
+func (d *DB) Hook(h bun.QueryHook) {
+	d.write = d.write.WithQueryHook(h)
+	if d.pg {
+		d.read = d.write
+	} else {
+		d.read = d.read.WithQueryHook(h)
+	}
+}
+
 // Snapshot begins a transaction that reads one state of the whole database
 // while others write. The caller rolls it back.
 func (d *DB) Snapshot(ctx context.Context) (*sql.Tx, error) {

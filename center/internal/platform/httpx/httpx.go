@@ -16,6 +16,7 @@ import (
 
 	"jiexun/center/internal/platform/caller"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/trace"
 )
 
 // Permissions that are not in any role.
@@ -46,6 +47,8 @@ type Options struct {
 	// Answered is told of every answered request of /api, after the answer;
 	// it must not block. Nil means nobody listens.
 	Answered func(a Answer)
+	// Tracer records requests; nil records nothing.
+	Tracer *trace.Tracer
 	// Proxied trusts X-Forwarded-For of a reverse proxy on this machine.
 	Proxied bool
 	// Secure adds Strict-Transport-Security and marks cookies Secure.

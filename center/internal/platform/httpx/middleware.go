@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
 
 	"jiexun/center/internal/platform/caller"
 	"jiexun/center/internal/platform/errs"
@@ -143,6 +145,8 @@ func (m *metrics) observe(o Options) fiber.Handler {
 	log, c := o.Log, o.Clock
 	return func(fc *fiber.Ctx) error {
 		start := c.Now()
+		ctx, span := o.Tracer.Request(fc.UserContext(), fc.Method(), func(k string) string { return fc.Get(k) })
+		fc.SetUserContext(ctx)
 		err := fc.Next()
 		if err != nil { // let the one error handler write the answer first
 			if e := fc.App().ErrorHandler(fc, err); e != nil {
@@ -152,6 +156,13 @@ func (m *metrics) observe(o Options) fiber.Handler {
 		code := fc.Response().StatusCode()
 		took := c.Now().Sub(start)
 		route := fc.Route().Path
+		span.Name(fc.Method() + " " + route)
+		span.Set(attribute.Int("http.response.status_code", code))
+		var failed error
+		if code >= 500 {
+			failed = errors.New(strconv.Itoa(code))
+		}
+		span.End(failed)
 		m.requests.WithLabelValues(fc.Method(), route, strconv.Itoa(code)).Inc()
 		m.seconds.WithLabelValues(fc.Method(), route).Observe(took.Seconds())
 		level := slog.LevelDebug
@@ -162,7 +173,7 @@ func (m *metrics) observe(o Options) fiber.Handler {
 		}
 		who := caller.From(fc.UserContext())
 		log.Log(fc.UserContext(), level, "http", "method", fc.Method(), "path", fc.Path(), "status", code,
-			"ms", took.Milliseconds(), "ip", who.IP, "actor", who.ID, "id", who.RequestID)
+			"ms", took.Milliseconds(), "ip", who.IP, "actor", who.ID, "id", who.RequestID, "trace", span.ID())
 		if d := decisionOf(fc.UserContext()); d != nil && o.Answered != nil {
 			a := Answer{At: start, Took: took, Status: code, Path: fc.Path(), Bytes: max(fc.Response().Header.ContentLength(), 0), Caller: who, Context: fc.UserContext()}
 			if called := d.called.Load(); called != nil {
