@@ -27,6 +27,7 @@ import (
 	"jiexun/center/internal/platform/jobs"
 	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/platform/stream"
+	"jiexun/center/internal/platform/trace"
 	"jiexun/center/migrations"
 	"jiexun/center/seed/base"
 )
@@ -44,6 +45,8 @@ type Options struct {
 	// PublicHost the one that boxes are told.
 	Names      []string
 	PublicHost string
+	// PublicURL is where people reach the center, for links in messages.
+	PublicURL string
 	// MediaAPI and MediaRTSP are how the center and the boxes reach the
 	// media server, MediaWebRTC and MediaHLS how browsers do.
 	MediaAPI, MediaRTSP, MediaWebRTC, MediaHLS string
@@ -51,8 +54,15 @@ type Options struct {
 	// on this machine tells who they are.
 	Secure, Proxied bool
 	Access          access.Options
-	Clock           clock.Clock
-	Log             *slog.Logger
+	// Trace is the address of an OpenTelemetry collector, empty for none;
+	// TraceShare of the requests are traced.
+	Trace      string
+	TraceShare float64
+	// Drain is how long a stopping center goes on answering while /readyz
+	// says no, so that a load balancer sends nothing new.
+	Drain time.Duration
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // App is one center.
@@ -73,7 +83,9 @@ type App struct {
 	hub     *hub.Service
 	live    *live.Service
 	domains
+	ops
 	cryptoParts
+	signinParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -106,7 +118,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -135,12 +147,21 @@ func (a *App) open(ctx context.Context) error {
 	if a.db, err = db.Open(ctx, url, a.clock); err != nil {
 		return err
 	}
+	if a.tracer, err = trace.Start(ctx, trace.Options{Endpoint: a.o.Trace, Service: "jiexun-center", Share: a.o.TraceShare}); err != nil {
+		return errors.Join(err, a.db.Close())
+	}
+	if a.o.Trace != "" {
+		a.db.Hook(a.tracer.Queries(map[bool]string{true: "postgresql", false: "sqlite"}[a.db.Postgres()]))
+	}
 	applied, err := db.Migrate(ctx, a.db, migrations.FS)
 	if err != nil {
 		return errors.Join(err, a.db.Close())
 	}
 	if len(applied) > 0 {
 		a.log.Info("database brought up to date", "migrations", len(applied))
+	}
+	if err := jobs.Migrate(ctx, a.db); err != nil {
+		return errors.Join(err, a.db.Close())
 	}
 	return nil
 }
@@ -161,7 +182,9 @@ func (a *App) Start(ctx context.Context) error {
 	bg := context.WithoutCancel(ctx)
 	a.startCrypto(ctx)
 	a.bus.Start(bg)
-	a.jobs.Start(bg)
+	if err := a.jobs.Start(bg); err != nil {
+		return errors.Join(err, a.hub.Close(), ln.Close())
+	}
 	a.live.Start(bg)
 	go func() {
 		if err := a.fiber.Listener(ln); err != nil {
@@ -175,13 +198,15 @@ func (a *App) Start(ctx context.Context) error {
 // Close stops everything in the order in which work flows, so that what a box
 // was told is committed stays so.
 func (a *App) Close() error {
+	a.draining.Store(true)
+	time.Sleep(a.o.Drain)
 	a.stream.Close()
 	err := a.fiber.ShutdownWithTimeout(3 * time.Second)
 	err = errors.Join(err, a.hub.Close())
 	a.live.Close()
-	a.jobs.Close()
+	err = errors.Join(err, a.jobs.Close())
 	a.bus.Close()
-	return errors.Join(err, a.db.Close())
+	return errors.Join(err, a.db.Close(), a.tracer.Close())
 }
 
 // CloseUnstarted frees what New opened when Start was never called.
