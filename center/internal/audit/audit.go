@@ -1,11 +1,14 @@
 // Package audit keeps the record of who did what to which thing, as a chain
-// of SM3 digests in which a changed or missing record shows.
+// of HMAC-SM3 codes in which a changed, moved or missing record shows. Records
+// of before there were keys are chained by plain SM3 digests; the first coded
+// one binds them.
 package audit
 
 import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 
 	"jiexun/center/internal/platform/caller"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/ids"
 )
@@ -57,7 +61,7 @@ func Record(ctx context.Context, tx db.Tx, e Entry) error {
 		Act: e.Act, Object: e.Object, ObjectID: e.ObjectID, RegionCode: e.RegionCode, Summary: e.Summary,
 		IP: who.IP, RequestID: who.RequestID, Before: before, After: after, Reason: e.Reason, Prev: prev,
 	}
-	r.Digest = r.digest()
+	seal(tx.Attached(codesKey{}), &r)
 	if err := appendRow(ctx, tx, &r); err != nil {
 		return fmt.Errorf("record %s: %w", e.Act, err)
 	}
@@ -72,52 +76,58 @@ func text(v any) (string, error) {
 	return string(b), err
 }
 
+type codesKey struct{}
+
+// purpose names the audit chain's key.
+const purpose = "audit"
+
+// Algorithms of a record's digest.
+const (
+	algSM3  = "sm3"
+	algHMAC = "hmac-sm3"
+)
+
+// Use makes the records of a database coded ones from now on.
+func Use(d *db.DB, c *crypto.Keys) { d.Attach(codesKey{}, c) }
+
+func codes(v any) *crypto.Keys {
+	c, _ := v.(*crypto.Keys)
+	return c
+}
+
+// seal gives a record its digest: a code when there are keys.
+func seal(v any, r *row) {
+	if c := codes(v); c != nil {
+		r.Alg = algHMAC
+		r.Digest = c.MAC(purpose, r.parts()...)
+		return
+	}
+	r.Alg = algSM3
+	r.Digest = r.digest()
+}
+
+// parts are all stored fields with the digest of the record before.
+func (r *row) parts() []string {
+	return []string{
+		r.Prev, fmt.Sprint(r.Seq), r.ID, fmt.Sprint(int64(r.At)), r.ActorID, r.ActorName, r.OrgID, r.Act, r.Object,
+		r.ObjectID, r.RegionCode, r.Summary, r.IP, r.RequestID, r.Before, r.After, r.Reason,
+	}
+}
+
 // digest chains the record to the one before: every stored field takes part,
 // each with its length, so that no two records give the same bytes.
 func (r *row) digest() string {
 	h := sm3.New()
-	for _, s := range []string{
-		r.Prev, fmt.Sprint(r.Seq), r.ID, fmt.Sprint(int64(r.At)), r.ActorID, r.ActorName, r.OrgID, r.Act, r.Object,
-		r.ObjectID, r.RegionCode, r.Summary, r.IP, r.RequestID, r.Before, r.After, r.Reason,
-	} {
+	for _, s := range r.parts() {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(s), s) // a hash never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Fault is the first place where the chain does not hold.
-type Fault struct {
-	Seq     int64
-	Message string
-}
-
-// Verify walks the whole chain and tells how many records it holds and the
-// first fault, nil when there is none.
-func Verify(ctx context.Context, d *db.DB) (int64, *Fault, error) {
-	var fault *Fault
-	var n int64
-	prev := genesis
-	err := walk(ctx, d, func(r *row) bool {
-		switch {
-		case r.Seq != n+1:
-			fault = &Fault{n + 1, fmt.Sprintf("缺少第 %d 条审计记录（下一条是第 %d 条）", n+1, r.Seq)}
-		case r.Prev != prev:
-			fault = &Fault{r.Seq, fmt.Sprintf("第 %d 条审计记录与前一条不相连", r.Seq)}
-		case r.digest() != r.Digest:
-			fault = &Fault{r.Seq, fmt.Sprintf("第 %d 条审计记录的内容被改动过", r.Seq)}
-		}
-		prev = r.Digest
-		n++
-		return fault == nil
-	})
-	if err != nil || fault != nil {
-		return n, fault, err
-	}
-	seq, digest, err := head(ctx, d)
-	if err == nil && (seq != n || digest != prev) {
-		fault = &Fault{n + 1, fmt.Sprintf("链尾记着 %d 条，实际只有 %d 条：末尾的记录被删除过", seq, n)}
-	}
-	return n, fault, err
+// RecordAlone appends an entry in a transaction of its own: for reads, which
+// have none.
+func RecordAlone(ctx context.Context, d *db.DB, e Entry) error {
+	return d.InTx(ctx, func(ctx context.Context, tx db.Tx) error { return Record(ctx, tx, e) })
 }
 
 // Item is a record as people see it. Before and After are JSON texts.
@@ -130,12 +140,14 @@ type Item struct {
 	Act       string      `json:"act"`
 	Object    string      `json:"object"`
 	ObjectID  string      `json:"objectId"`
-	Summary   string      `json:"summary"`
-	IP        string      `json:"ip"`
-	RequestID string      `json:"requestId"`
-	Before    string      `json:"before"`
-	After     string      `json:"after"`
-	Reason    string      `json:"reason"`
+	// RegionCode is empty for what concerns the whole city.
+	RegionCode string `json:"regionCode"`
+	Summary    string `json:"summary"`
+	IP         string `json:"ip"`
+	RequestID  string `json:"requestId"`
+	Before     string `json:"before"`
+	After      string `json:"after"`
+	Reason     string `json:"reason"`
 }
 
 // List reads one page of records, newest first. Who may read them is the
@@ -145,12 +157,48 @@ func List(ctx context.Context, d *db.DB, f Filter, limit, offset int64) ([]Item,
 	if err != nil {
 		return nil, 0, err
 	}
+	return items(rows), n, nil
+}
+
+func items(rows []row) []Item {
 	out := make([]Item, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, Item{
 			ID: r.ID, Seq: r.Seq, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, Act: r.Act, Object: r.Object, ObjectID: r.ObjectID,
-			Summary: r.Summary, IP: r.IP, RequestID: r.RequestID, Before: r.Before, After: r.After, Reason: r.Reason,
+			RegionCode: r.RegionCode, Summary: r.Summary, IP: r.IP, RequestID: r.RequestID, Before: r.Before, After: r.After, Reason: r.Reason,
 		})
 	}
-	return out, n, nil
+	return out
 }
+
+// timelineMax bounds the timeline of one thing.
+const timelineMax = 500
+
+// Timeline gives what happened to one thing, oldest first; of a very long
+// story the latest part. Who may see the thing is the caller's decision.
+func Timeline(ctx context.Context, d *db.DB, object, id string) ([]Item, error) {
+	rows, err := timeline(ctx, d, object, id, timelineMax)
+	if err != nil {
+		return nil, err
+	}
+	return items(rows), nil
+}
+
+// Each gives every record of a filter, newest first, up to max of them, in
+// pages: for exports.
+func Each(ctx context.Context, d *db.DB, f Filter, max int, do func(Item) error) (int, error) {
+	n := 0
+	err := pages(ctx, d, f, func(r *row) error {
+		if n == max {
+			return errEnough
+		}
+		n++
+		return do(items([]row{*r})[0])
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return n, err
+}
+
+var errEnough = errors.New("enough records")

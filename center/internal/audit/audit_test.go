@@ -9,6 +9,7 @@ import (
 	"jiexun/center/internal/audit"
 	"jiexun/center/internal/platform/caller"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/testkit"
 )
@@ -35,6 +36,7 @@ func verify(t *testing.T, d *db.DB) (int64, *audit.Fault) {
 
 func TestChain(t *testing.T) {
 	testkit.EachDB(t, func(t *testing.T, d *db.DB, _ *clock.Fake) {
+		audit.Use(d, crypto.ForTest(t, d))
 		var wg sync.WaitGroup
 		for range 8 { // at the same time, and still one chain
 			wg.Go(func() {
