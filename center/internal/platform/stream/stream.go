@@ -57,6 +57,7 @@ type Hub struct {
 	mu      sync.Mutex
 	clients map[*Client]bool
 	closed  bool
+	relay   func(wire) // to other centers; nil when there are none
 }
 
 // NewHub makes a hub without clients.
@@ -90,8 +91,21 @@ func (h *Hub) drop(c *Client) {
 	}
 }
 
-// Kick ends all connections of an actor.
+// Kick ends all connections of an actor, here and at other centers.
 func (h *Hub) Kick(actorID string) {
+	h.kick(actorID)
+	h.pass(wire{Kick: actorID})
+}
+
+func (h *Hub) pass(w wire) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.relay != nil {
+		h.relay(w)
+	}
+}
+
+func (h *Hub) kick(actorID string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.clients {
@@ -104,6 +118,16 @@ func (h *Hub) Kick(actorID string) {
 // Send passes a message to the clients that may see it. Call it after the
 // commit: tx.AfterCommit(func() { hub.Send(…) }).
 func (h *Hub) Send(m Message) {
+	h.deliver(m)
+	b, err := json.Marshal(m.Data)
+	if err != nil {
+		return // the same fault
+	}
+	h.pass(wire{Event: m.Event, RegionCode: m.RegionCode, Perm: m.Perm, Holders: m.Holders, Data: b})
+}
+
+// deliver passes a message to the clients of this center.
+func (h *Hub) deliver(m Message) {
 	frame, err := Frame(m.Event, m.Data)
 	if err != nil {
 		return // the payload cannot be JSON: a fault of the code, seen in tests
