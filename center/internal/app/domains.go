@@ -29,9 +29,10 @@ type domains struct {
 
 // wireDomains makes the domains, what they ask of each other, and their jobs.
 func (a *App) wireDomains(context.Context) error {
-	a.directory = wireDirectory(a.db, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
+	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
 	a.shops = wireShops(a.db, a.regions, a.blobs, a.bus)
-	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus)
+	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus, a.todo)
+	a.todoOrders()
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)
 	a.jobs.Every("directory.age", "核对点位状态", 10*time.Second, a.directory.Age)
@@ -99,7 +100,9 @@ func (a *App) counts(ctx context.Context) (Counts, error) {
 		}
 		out.OrdersTodo, out.Overdue = c.Todo, c.Overdue
 	}
-	return out, nil
+	w, err := a.todo.Summary(ctx)
+	out.Todo, out.TodoOverdue, out.TodoGroup, out.TodoCC = w.Todo, w.Overdue+w.GroupOver, w.Group, w.CCUnread
+	return out, err
 }
 
 // streamDomains turns outbox events of the domains into notices, once the

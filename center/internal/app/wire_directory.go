@@ -9,6 +9,7 @@ import (
 	"jiexun/center/internal/hub"
 	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/region"
@@ -23,9 +24,9 @@ func (p pictures) Has(ctx context.Context, sm3 string) (bool, error) {
 }
 
 // wireDirectory makes the directory and gives it the reports of the boxes.
-func wireDirectory(d *db.DB, regions *region.Tree, store *blob.Store, line hub.Commands, pub hub.ConfigPublisher, bus *events.Bus, log *slog.Logger) *directory.Service {
+func wireDirectory(d *db.DB, keys *crypto.Keys, regions *region.Tree, store *blob.Store, line hub.Commands, pub hub.ConfigPublisher, bus *events.Bus, log *slog.Logger) *directory.Service {
 	s := directory.New(directory.Options{
-		DB: d, Regions: regions, Pictures: pictures{store}, Commands: line, Publisher: pub, Wake: bus.Wake, Log: log,
+		DB: d, Keys: keys, Regions: regions, Pictures: pictures{store}, Commands: line, Publisher: pub, Wake: bus.Wake, Log: log,
 	})
 	bus.Subscribe(hub.TopicStatus, "directory", func(ctx context.Context, tx db.Tx, e events.Event) error {
 		var st hub.StatusEvent

@@ -10,6 +10,7 @@ import (
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
@@ -25,7 +26,9 @@ type Options struct {
 	Commands  Commands
 	Publisher ConfigPublisher
 	Pictures  Pictures
-	NewID     ids.Source
+	// Keys seal what opens cameras.
+	Keys  *crypto.Keys
+	NewID ids.Source
 	// Wake is called after a commit that published events.
 	Wake func()
 	Log  *slog.Logger
@@ -41,6 +44,7 @@ type Service struct {
 	commands  Commands
 	publisher ConfigPublisher
 	pictures  Pictures
+	keys      *crypto.Keys
 	newID     ids.Source
 	wake      func()
 	log       *slog.Logger
@@ -67,7 +71,7 @@ func New(o Options) *Service {
 	}
 	return &Service{
 		db: o.DB, regions: o.Regions, commands: o.Commands, publisher: o.Publisher,
-		pictures: o.Pictures, newID: o.NewID, wake: o.Wake, log: o.Log, pictureWait: o.PictureWait,
+		pictures: o.Pictures, keys: o.Keys, newID: o.NewID, wake: o.Wake, log: o.Log, pictureWait: o.PictureWait,
 	}
 }
 
@@ -150,7 +154,7 @@ func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
 	if err != nil || !who.Has("camera.view") {
 		return false, err
 	}
-	return seesBlob(ctx, s.db.Read(), who, sm3)
+	return seesBlob(ctx, s.db.Read(), who.For("camera.view"), sm3)
 }
 
 // Day is a camera's day.

@@ -38,6 +38,9 @@ func (s *Service) rebuild(ctx context.Context, tx db.Tx, box string) error {
 	for _, list := range zones {
 		all = append(all, list...)
 	}
+	if err := s.openPasswords(cams); err != nil {
+		return err
+	}
 	signs, err := signsFor(ctx, tx, all)
 	if err != nil {
 		return err
@@ -47,6 +50,7 @@ func (s *Service) rebuild(ctx context.Context, tx db.Tx, box string) error {
 	if err != nil {
 		return err
 	}
+	digest = s.keys.Blind(passwordPurpose, digest) // passwords are in it
 	last, ok, err := latestConfig(ctx, tx, box)
 	if err != nil {
 		return err
@@ -61,7 +65,11 @@ func (s *Service) rebuild(ctx context.Context, tx db.Tx, box string) error {
 	if err != nil {
 		return fmt.Errorf("write the configuration of box %s: %w", box, err)
 	}
-	if err := saveConfig(ctx, tx, configRow{BoxID: box, Version: cfg.Version, Digest: digest, Body: string(body), MadeAt: clock.At(tx.Now())}); err != nil {
+	sealed, err := s.keys.Seal(passwordPurpose, string(body), configPlace(box, cfg.Version))
+	if err != nil {
+		return err
+	}
+	if err := saveConfig(ctx, tx, configRow{BoxID: box, Version: cfg.Version, Digest: digest, Body: sealed, MadeAt: clock.At(tx.Now())}); err != nil {
 		return err
 	}
 	out := context.WithoutCancel(ctx)
@@ -95,7 +103,11 @@ func (s *Service) ConfigFor(ctx context.Context, box string) (edgev1.Config, boo
 	if err != nil || !ok {
 		return cfg, false, err
 	}
-	if err := json.Unmarshal([]byte(r.Body), &cfg); err != nil {
+	body, err := s.keys.OpenOrPlain(passwordPurpose, r.Body, configPlace(box, r.Version))
+	if err != nil {
+		return cfg, false, err
+	}
+	if err := json.Unmarshal([]byte(body), &cfg); err != nil {
 		return cfg, false, fmt.Errorf("read the configuration of box %s: %w", box, err)
 	}
 	return cfg, true, nil

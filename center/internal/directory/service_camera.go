@@ -15,6 +15,9 @@ import (
 func (s *Service) Create(ctx context.Context, in CameraInput) (Camera, error) {
 	return s.write(ctx, "camera.create", "新增点位", "", in, func(ctx context.Context, tx db.Tx, _ access.Actor, c Camera) (Camera, error) {
 		c.ID, c.Rev, c.ZonesRev = s.newID(), 1, 1
+		if err := s.sealPassword(&c, in.Password); err != nil {
+			return c, err
+		}
 		return c, insertCamera(ctx, tx, c)
 	})
 }
@@ -23,6 +26,9 @@ func (s *Service) Create(ctx context.Context, in CameraInput) (Camera, error) {
 // one's desired state.
 func (s *Service) Update(ctx context.Context, id string, in CameraInput) (Camera, error) {
 	return s.write(ctx, "camera.update", "修改点位", id, in, func(ctx context.Context, tx db.Tx, _ access.Actor, c Camera) (Camera, error) {
+		if err := s.sealPassword(&c, in.Password); err != nil {
+			return c, err
+		}
 		return updateCamera(ctx, tx, c)
 	})
 }
@@ -98,8 +104,8 @@ func (s *Service) merge(c Camera, in CameraInput) Camera {
 	c.StreetName = s.regions.Street(in.RegionCode)
 	c.Lng, c.Lat, c.BoxID = in.Lng, in.Lat, in.BoxID
 	c.URL, c.SubURL, c.Username = in.URL, in.SubURL, in.Username
-	if in.Password != "" || in.Username == "" {
-		c.Password = in.Password
+	if in.Username == "" {
+		c.Password = ""
 	}
 	c.Transport, c.IntervalMS, c.Tags, c.Legal, c.SquadOrgID = in.Transport, in.IntervalMS, in.Tags, in.Legal, in.SquadOrgID
 	return c

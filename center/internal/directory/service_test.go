@@ -12,6 +12,7 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/directory"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
@@ -74,7 +75,7 @@ func setUp(t *testing.T, d *db.DB) (*directory.Service, *line) {
 		}
 	}
 	l := &line{sent: map[string][]edgev1.Config{}}
-	return directory.New(directory.Options{DB: d, Regions: tree, Commands: l, Publisher: l, Pictures: album{"pic": 0, "late": 3}, PictureWait: time.Second, Log: testkit.Log(t)}), l
+	return directory.New(directory.Options{DB: d, Keys: crypto.ForTest(t, d), Regions: tree, Commands: l, Publisher: l, Pictures: album{"pic": 0, "late": 3}, PictureWait: time.Second, Log: testkit.Log(t)}), l
 }
 
 func as(scope string) context.Context {

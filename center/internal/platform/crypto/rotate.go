@@ -28,7 +28,8 @@ type Hook struct {
 }
 
 // Column is a column with sealed texts, and the column with their blind
-// index if there is one. The rows' ids are texts.
+// index if there is one. ID is the column, or an SQL expression, that gives a
+// row's id as text.
 type Column struct {
 	Purpose, Table, ID, Column, Blind string
 }
@@ -45,9 +46,9 @@ func (c Column) Hook() Hook {
 		},
 		Batch: func(ctx context.Context, tx db.Tx, k *Keys, prefix, after string, limit int) (int, string, error) {
 			var rows []struct{ ID, Text string }
-			err := db.ForUpdate(tx, tx.NewSelect().TableExpr("?", bun.Ident(c.Table)).ColumnExpr("? AS id, ? AS text", bun.Ident(c.ID), bun.Ident(c.Column)).
-				Where(where, bun.Ident(c.Column), bun.Ident(c.Column), db.Starts(prefix)).Where("? > ?", bun.Ident(c.ID), after).
-				OrderExpr("?", bun.Ident(c.ID)).Limit(int64(limit))).Scan(ctx, &rows)
+			err := db.ForUpdate(tx, tx.NewSelect().TableExpr("?", bun.Ident(c.Table)).ColumnExpr("? AS id, ? AS text", bun.Safe(c.ID), bun.Ident(c.Column)).
+				Where(where, bun.Ident(c.Column), bun.Ident(c.Column), db.Starts(prefix)).Where("? > ?", bun.Safe(c.ID), after).
+				OrderExpr("?", bun.Safe(c.ID)).Limit(int64(limit))).Scan(ctx, &rows)
 			if err != nil {
 				return 0, "", err
 			}
@@ -83,7 +84,7 @@ func (c Column) again(ctx context.Context, tx db.Tx, k *Keys, id, text string) (
 		return false, err
 	}
 	q := tx.NewUpdate().TableExpr("?", bun.Ident(c.Table)).Set("? = ?", bun.Ident(c.Column), sealed).
-		Where("? = ? AND ? = ?", bun.Ident(c.ID), id, bun.Ident(c.Column), text)
+		Where("? = ? AND ? = ?", bun.Safe(c.ID), id, bun.Ident(c.Column), text)
 	if c.Blind != "" {
 		q = q.Set("? = ?", bun.Ident(c.Blind), k.Blind(c.Purpose, plain))
 	}
