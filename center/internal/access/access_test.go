@@ -14,6 +14,7 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/testkit"
@@ -23,7 +24,7 @@ const password = "Jiexun@2026"
 
 func service(t *testing.T, d *db.DB, kicked func(string)) *access.Service {
 	t.Helper()
-	s, err := access.New(d, access.Options{Hash: access.HashParams{MemoryKiB: 64, Passes: 1, Lanes: 1}, Kicked: kicked, PerIP: 1000, PerAccount: 1000, Log: testkit.Log(t)})
+	s, err := access.New(d, access.Options{Hash: access.HashParams{MemoryKiB: 64, Passes: 1, Lanes: 1}, Keys: crypto.ForTest(t, d), Kicked: kicked, PerIP: 1000, PerAccount: 1000, Log: testkit.Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestAccounts(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	c := clock.NewFake(testkit.Start())
 	d := testkit.SQLite(t, c)
-	s, err := access.New(d, access.Options{Hash: access.HashParams{MemoryKiB: 64, Passes: 1, Lanes: 1}, PerIP: 3})
+	s, err := access.New(d, access.Options{Hash: access.HashParams{MemoryKiB: 64, Passes: 1, Lanes: 1}, Keys: crypto.ForTest(t, d), PerIP: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

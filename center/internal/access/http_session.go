@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,7 +47,7 @@ type Session struct {
 
 // SessionView is what a page needs to know about a fresh session.
 func (s *Service) SessionView(o Opened) Session {
-	if o.Next != nil {
+	if o.Actor.ID == "" {
 		return Session{Person: SessionPerson{Roles: []Named{}, Permissions: []string{}, Scope: []string{}}, ServerTime: clock.At(s.db.Now()), Next: o.Next}
 	}
 	v := sessionOf(o.Actor, o.CertNo, o.CSRF, o.MustChange, clock.At(s.db.Now()))
@@ -57,11 +58,11 @@ func (s *Service) SessionView(o Opened) Session {
 func sessionOf(a Actor, certNo, csrf string, must bool, now clock.Stamp) Session {
 	p := SessionPerson{
 		ID: a.ID, Account: a.Account, Name: a.Name, CertNo: certNo, OrgID: a.OrgID, OrgName: a.OrgName, OrgLevel: a.OrgLevel,
-		RegionCode: a.RegionCode, Roles: []Named{}, Permissions: []string{}, Scope: a.Scope.Prefixes,
+		RegionCode: a.RegionCode, Roles: []Named{}, Permissions: []string{}, Scope: a.Reach().Prefixes,
 	}
-	for _, c := range a.Roles {
-		if r, ok := RoleByCode(c); ok {
-			p.Roles = append(p.Roles, Named{Code: r.Code, Name: r.Name})
+	for _, h := range a.held {
+		if n := (Named{Code: h.Role, Name: h.RoleName}); !slices.Contains(p.Roles, n) {
+			p.Roles = append(p.Roles, n)
 		}
 	}
 	for _, perm := range Permissions() {

@@ -2,6 +2,9 @@ package access
 
 import "slices"
 
+// AnyPermission stands in Role.Pass for every permission there is.
+const AnyPermission = "*"
+
 // Permission codes.
 const (
 	AlertView     = "alert.view"
@@ -41,6 +44,8 @@ const (
 	AppManage         = "app.manage"
 	AppApprove        = "app.approve"
 	PermissionApprove = "permission.approve"
+	AppView           = "app.view"
+	InterfaceView     = "interface.view"
 	InterfaceApply    = "interface.apply"
 	InterfaceApprove  = "interface.approve"
 	InterfaceLog      = "interface.log"
@@ -64,6 +69,24 @@ type Permission struct {
 	Name string `json:"name"`
 }
 
+// permName gives the Chinese name of a permission, or the code.
+func permName(code string) string {
+	for _, p := range Permissions() {
+		if p.Code == code {
+			return p.Name
+		}
+	}
+	if code == AnyPermission {
+		return "全部权限"
+	}
+	return code
+}
+
+// knownPerm tells whether a permission of the code exists.
+func knownPerm(code string) bool {
+	return slices.ContainsFunc(Permissions(), func(p Permission) bool { return p.Code == code })
+}
+
 // Permissions lists every permission in the order of the matrix.
 func Permissions() []Permission {
 	return []Permission{
@@ -75,7 +98,7 @@ func Permissions() []Permission {
 		{OrgManage, "维护机构人员"}, {RoleManage, "维护角色"}, {GrantManage, "授予权限"}, {PersonReveal, "查看敏感信息"}, {SessionManage, "管理登录会话"}, {TokenManage, "管理接口令牌"},
 		{CalendarManage, "维护工作日历"}, {DeadlineManage, "维护期限规则"}, {WorkflowDesign, "设计流程"}, {WorkflowMonitor, "监控流程"}, {FormDesign, "设计表单"},
 		{NotifyManage, "维护消息模板"}, {NotifyApprove, "审批消息模板"}, {NotifyLog, "查看发送台账"},
-		{AppManage, "维护应用与功能"}, {AppApprove, "审批应用接入"}, {PermissionApprove, "审批功能权限"},
+		{AppView, "查看接入登记"}, {InterfaceView, "查看接口接入"}, {AppManage, "维护应用与功能"}, {AppApprove, "审批应用接入"}, {PermissionApprove, "审批功能权限"},
 		{InterfaceApply, "申请接口"}, {InterfaceApprove, "审批接口"}, {InterfaceLog, "查看接口日志"}, {SyncManage, "维护人员同步"}, {DataSourceManage, "维护数据源"},
 		{UsageView, "查看运行分析"}, {SecurityView, "查看安全预警"}, {SecurityHandle, "处置安全预警"}, {SecurityRule, "维护安全规则"},
 		{CryptoView, "查看密码应用"}, {CryptoManage, "管理密钥"}, {JobView, "查看后台任务"}, {JobManage, "管理后台任务"},
@@ -83,30 +106,54 @@ func Permissions() []Permission {
 	}
 }
 
-// Role is a set of permissions.
+// Role is a set of permissions. The built-in ones are kept in step with
+// Builtin at each start; the others belong to the installation.
 type Role struct {
 	Code        string   `json:"code"`
 	Name        string   `json:"name"`
 	Permissions []string `json:"permissions"`
+	// Pass are permissions that a holder may grant to others without having
+	// the use of them; AnyPermission is all.
+	Pass    []string `json:"pass"`
+	Note    string   `json:"note"`
+	Builtin bool     `json:"builtin"`
+	State   string   `json:"state" enum:"active,disabled"`
+	Rev     int      `json:"rev"`
 }
 
-// Roles lists every role. The three administrators (system, security, audit)
-// share no permission with which one could do another's work.
+// Roles lists the built-in roles. The three administrators (system, security,
+// audit) share no permission with which one could do another's work.
 func Roles() []Role {
-	return []Role{
-		{"bureau_operator", "市局研判员", []string{AlertView, AlertDecide, OrderView, CameraView, LiveView, ShopView, BoxView, MapView, UsageView, ExportData}},
-		{"district_dispatcher", "区局派单员", []string{AlertView, AlertDecide, OrderView, OrderDispatch, OrderAssign, OrderReview, CameraView, LiveView, ShopView, ShopEdit, BoxView, MapView, ExportData, ImportData}},
-		{"squad_leader", "中队长", []string{AlertView, OrderView, OrderAssign, OrderReview, CameraView, LiveView, ShopView, MapView}},
-		{"officer", "队员", []string{OrderView, OrderHandle, CameraView, ShopView, MapView}},
-		{"legal_reviewer", "法制审核员", []string{AlertView, OrderView, CameraView, ShopView, MapView}},
-		{"it", "区局运维", []string{CameraView, CameraEdit, CameraZone, LiveView, ShopView, ShopEdit, BoxView, BoxEdit, MapView, ExportData, ImportData}},
-		{"sys_admin", "系统管理员", []string{RoleView, BoxView, OrgManage, CalendarManage, DeadlineManage, WorkflowDesign, WorkflowMonitor, FormDesign, NotifyManage, NotifyLog, AppManage, InterfaceApply, SyncManage, DataSourceManage, UsageView, JobView, JobManage, ImportData}},
-		{"sec_admin", "安全管理员", []string{RoleView, AccountManage, RoleManage, GrantManage, PersonReveal, SessionManage, TokenManage, AppApprove, PermissionApprove, InterfaceApprove, InterfaceLog, NotifyApprove, SecurityView, SecurityHandle, SecurityRule, CryptoView, CryptoManage}},
-		{"audit_admin", "审计管理员", []string{AuditView, SecurityView, CryptoView, InterfaceLog, NotifyLog, ExportData}},
+	role := func(code, name, note string, perms ...string) Role {
+		return Role{Code: code, Name: name, Note: note, Permissions: perms, Pass: []string{}, Builtin: true, State: StateActive, Rev: 1}
 	}
+	list := []Role{
+		role("bureau_operator", "市局研判员", "市级预警研判", AlertView, AlertDecide, OrderView, CameraView, LiveView, ShopView, BoxView, MapView, UsageView, ExportData),
+		role("district_dispatcher", "区局派单员", "区级研判、派单与复核", AlertView, AlertDecide, OrderView, OrderDispatch, OrderAssign, OrderReview, CameraView, LiveView, ShopView, ShopEdit, BoxView, MapView, ExportData, ImportData),
+		role("squad_leader", "中队长", "中队分派与复核", AlertView, OrderView, OrderAssign, OrderReview, CameraView, LiveView, ShopView, MapView),
+		role("officer", "队员", "现场处置", OrderView, OrderHandle, CameraView, ShopView, MapView),
+		role("legal_reviewer", "法制审核员", "法制审核", AlertView, OrderView, CameraView, ShopView, MapView),
+		role("it", "区局运维", "点位、围栏与边缘盒维护", CameraView, CameraEdit, CameraZone, LiveView, ShopView, ShopEdit, BoxView, BoxEdit, MapView, ExportData, ImportData),
+		role("district_admin", "区局管理员", "在本区范围内授予业务角色、管理账号", RoleView, AccountManage, GrantManage, SessionManage),
+		role("sys_admin", "系统管理员", "机构、流程、接口与数据接入", RoleView, BoxView, OrgManage, CalendarManage, DeadlineManage, WorkflowDesign, WorkflowMonitor, FormDesign, NotifyManage, NotifyLog, AppView, InterfaceView, AppManage, InterfaceApply, SyncManage, DataSourceManage, UsageView, JobView, JobManage, ImportData),
+		role("sec_admin", "安全管理员", "账号、角色、授权与安全策略", RoleView, AccountManage, RoleManage, GrantManage, PersonReveal, SessionManage, TokenManage, AppView, InterfaceView, AppApprove, PermissionApprove, InterfaceApprove, InterfaceLog, NotifyApprove, SecurityView, SecurityHandle, SecurityRule, CryptoView, CryptoManage),
+		role("audit_admin", "审计管理员", "查看与核验审计", AuditView, AppView, InterfaceView, SecurityView, CryptoView, InterfaceLog, NotifyLog, ExportData),
+	}
+	for i := range list {
+		switch list[i].Code {
+		case "sec_admin":
+			list[i].Pass = []string{AnyPermission}
+		case "district_admin":
+			list[i].Pass = []string{
+				AlertView, AlertDecide, OrderView, OrderDispatch, OrderAssign, OrderHandle, OrderReview, CameraView, CameraEdit, CameraZone,
+				LiveView, ShopView, ShopEdit, BoxView, BoxEdit, MapView, ExportData, ImportData,
+			}
+		}
+	}
+	return list
 }
 
-// RoleByCode finds a role.
+// RoleByCode finds a built-in role.
 func RoleByCode(code string) (Role, bool) {
 	list := Roles()
 	i := slices.IndexFunc(list, func(r Role) bool { return r.Code == code })
@@ -116,15 +163,18 @@ func RoleByCode(code string) (Role, bool) {
 	return list[i], true
 }
 
-// permsOf joins the permissions of roles; an unknown role gives nothing.
-func permsOf(roles []string) map[string]bool {
-	m := map[string]bool{}
-	for _, c := range roles {
-		if r, ok := RoleByCode(c); ok {
-			for _, p := range r.Permissions {
-				m[p] = true
-			}
-		}
+// duty is a group of permissions of the same kind of administration.
+type duty struct {
+	name  string
+	perms []string
+}
+
+// duties are the three administrations of the base rules: nobody has
+// permissions of two of them.
+func duties() []duty {
+	return []duty{
+		{"系统管理", []string{OrgManage, CalendarManage, DeadlineManage, WorkflowDesign, FormDesign, NotifyManage, AppManage, InterfaceApply, SyncManage, DataSourceManage, JobManage}},
+		{"安全管理", []string{AccountManage, RoleManage, GrantManage, PersonReveal, SessionManage, TokenManage, AppApprove, PermissionApprove, InterfaceApprove, NotifyApprove, SecurityHandle, SecurityRule, CryptoManage}},
+		{"审计管理", []string{AuditView}},
 	}
-	return m
 }

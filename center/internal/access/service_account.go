@@ -34,10 +34,14 @@ func (s *Service) Accounts(ctx context.Context, f PersonFilter) ([]Account, int6
 	if err != nil {
 		return nil, 0, err
 	}
+	b, err := s.book(ctx, s.db.Read())
+	if err != nil {
+		return nil, 0, err
+	}
 	now := clock.At(s.db.Now())
 	out := make([]Account, 0, len(rows))
 	for _, r := range rows {
-		a := Account{Person: r.person(roles[r.ID]), State: r.State, Failures: r.Failures, MustChange: r.MustChange == 1, Rev: r.Rev}
+		a := Account{Person: s.person(r, b, roles[r.ID]), State: r.State, Failures: r.Failures, MustChange: r.MustChange == 1, Rev: r.Rev}
 		if r.LockedUntil != nil && *r.LockedUntil > now {
 			a.LockedUntil = r.LockedUntil
 		}

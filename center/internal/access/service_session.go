@@ -17,7 +17,6 @@ import (
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/ids"
-	"jiexun/center/internal/platform/region"
 )
 
 // Credentials is what a log-in brings.
@@ -161,7 +160,7 @@ func (s *Service) open(ctx context.Context, p personRow, c Credentials, method s
 		if err := clearFailure(ctx, tx, p.Account); err != nil {
 			return err
 		}
-		actor, err := actorOf(ctx, tx, p, now)
+		actor, err := s.actorOf(ctx, tx, p, now)
 		if err != nil {
 			return err
 		}
@@ -205,30 +204,6 @@ func clip(s string, n int) string {
 func tokenHash(token string) string {
 	h := sm3.Sum([]byte(token))
 	return hex.EncodeToString(h[:])
-}
-
-func prefixOf(code string) string { return region.Prefix(code) }
-
-// actorOf builds the actor from the person, the organisation and the grants
-// that hold now.
-func actorOf(ctx context.Context, q reader, p personRow, now time.Time) (Actor, error) {
-	o, err := orgByID(ctx, q, p.OrgID)
-	if err != nil {
-		return Actor{}, fmt.Errorf("read actor's organisation: %w", err)
-	}
-	grants, err := grantsOf(ctx, q, p.ID, clock.At(now))
-	if err != nil {
-		return Actor{}, fmt.Errorf("read grants: %w", err)
-	}
-	a := Actor{ID: p.ID, Name: p.Name, Account: p.Account, OrgID: o.ID, OrgName: o.Name, OrgLevel: o.Kind, RegionCode: o.RegionCode, Roles: []string{}}
-	prefixes := []string{}
-	for _, g := range grants {
-		a.Roles = append(a.Roles, g.Role)
-		prefixes = append(prefixes, g.prefixes()...)
-	}
-	a.Perms = permsOf(a.Roles)
-	a.Scope = Scope{Prefixes: normal(prefixes)}
-	return a, nil
 }
 
 // Current is the session behind a request.
@@ -278,7 +253,7 @@ func (s *Service) resume(ctx context.Context, token string, use bool) (c Current
 	if p.State != "active" {
 		return Current{}, false, nil
 	}
-	a, err := actorOf(ctx, s.db.Read(), p, now)
+	a, err := s.actorOf(ctx, s.db.Read(), p, now)
 	if err != nil {
 		return Current{}, false, err
 	}

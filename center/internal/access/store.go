@@ -26,6 +26,14 @@ type personRow struct {
 	CreatedAt    clock.Stamp
 	UpdatedAt    clock.Stamp
 	Rev          int
+	// Phone and IDNo are sealed; the blind columns serve equality search.
+	PhoneBlind string
+	IDNo       string `bun:"id_no"`
+	IDBlind    string `bun:"id_blind"`
+	Posts      string
+	CertFrom   int // ymd, 0 for none
+	CertTo     int
+	LeftAt     *clock.Stamp
 }
 
 type orgRow struct {
@@ -36,18 +44,33 @@ type orgRow struct {
 	Kind       string
 	RegionCode string
 	ParentID   string
+	ScopeCode  string
+	State      string
+	MergedInto string
+	UpdatedAt  clock.Stamp
+	Rev        int
+	MAC        string `bun:"mac"`
 }
 
 type grantRow struct {
 	bun.BaseModel `bun:"table:access_grants,alias:t"`
 
-	ID        string `bun:",pk"`
-	PersonID  string
-	Role      string
-	Prefixes  string // joined by commas
-	FromAt    clock.Stamp
-	ToAt      *clock.Stamp
-	CreatedAt clock.Stamp
+	ID           string `bun:",pk"`
+	PersonID     string
+	Role         string
+	Kind         string
+	Prefixes     string // joined by commas
+	OrgID        string
+	ScopeCode    string
+	FromAt       clock.Stamp
+	ToAt         *clock.Stamp
+	Reason       string
+	GrantedBy    string
+	RevokedAt    *clock.Stamp
+	RevokedBy    string
+	RevokeReason string
+	CreatedAt    clock.Stamp
+	MAC          string `bun:"mac"`
 }
 
 type sessionRow struct {
@@ -92,11 +115,13 @@ func orgByID(ctx context.Context, q bun.IDB, id string) (orgRow, error) {
 	return o, err
 }
 
+// holdsNow is the condition that a grant holds at a moment (twice).
+const holdsNow = "t.revoked_at IS NULL AND t.from_at <= ? AND (t.to_at IS NULL OR t.to_at > ?)"
+
 // grantsOf reads the grants of a person that hold at a moment.
 func grantsOf(ctx context.Context, q bun.IDB, person string, now clock.Stamp) ([]grantRow, error) {
 	var list []grantRow
-	err := q.NewSelect().Model(&list).Where("t.person_id = ? AND t.from_at <= ? AND (t.to_at IS NULL OR t.to_at > ?)", person, now, now).
-		Order("t.id").Scan(ctx)
+	err := q.NewSelect().Model(&list).Where("t.person_id = ?", person).Where(holdsNow, now, now).Order("t.id").Scan(ctx)
 	return list, err
 }
 
@@ -198,38 +223,63 @@ type joined struct {
 }
 
 type personFilter struct {
-	org, role, q string
-	scope        Scope
-	locked       bool
-	now          clock.Stamp
+	orgs             []string
+	role, q, state   string
+	phones, idNos    []string // blind
+	certFrom, certTo int      // ymd
+	order            string
+	scope            Scope
+	locked           bool
+	now              clock.Stamp
 }
 
 func listPersons(ctx context.Context, q bun.IDB, f personFilter, limit, offset int64) ([]joined, int64, error) {
 	rows := []joined{}
+	if f.order == "" {
+		f.order = "g.region_code, p.account"
+	}
 	s := q.NewSelect().Model(&rows).ColumnExpr("p.*").
 		ColumnExpr("g.name AS org_name, g.kind AS org_kind, g.region_code AS org_region").
 		ColumnExpr("f.locked_until_at AS locked_until_at, COALESCE(f.count, 0) AS failures").
 		Join("JOIN access_orgs AS g ON g.id = p.org_id").
 		Join("LEFT JOIN access_failures AS f ON f.account = p.account").
-		Order("g.region_code", "p.account").Limit(limit).Offset(offset)
+		OrderExpr(f.order).OrderExpr("p.id").Limit(limit).Offset(offset)
+	n, err := f.apply(s).ScanAndCount(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list persons: %w", err)
+	}
+	return rows, int64(n), nil
+}
+
+func (f personFilter) apply(s *bun.SelectQuery) *bun.SelectQuery {
 	s = f.scope.Filter(s, "g.region_code")
-	if f.org != "" {
-		s = s.Where("p.org_id = ?", f.org)
+	if len(f.orgs) > 0 {
+		s = s.Where("p.org_id IN (?)", bun.List(f.orgs))
+	}
+	if f.state != "" {
+		s = s.Where("p.state = ?", f.state)
+	} else {
+		s = s.Where("p.state <> 'left'")
 	}
 	if f.role != "" {
-		s = s.Where("EXISTS (SELECT 1 FROM access_grants t WHERE t.person_id = p.id AND t.role = ? AND t.from_at <= ? AND (t.to_at IS NULL OR t.to_at > ?))", f.role, f.now, f.now)
+		s = s.Where("EXISTS (SELECT 1 FROM access_grants t WHERE t.person_id = p.id AND t.role = ? AND "+holdsNow+")", f.role, f.now, f.now)
 	}
 	if f.q != "" {
-		s = s.Where("(p.name LIKE ? ESCAPE '!' OR p.account LIKE ? ESCAPE '!' OR p.cert_no = ?)", db.Contains(f.q), db.Contains(f.q), f.q)
+		s = s.WhereGroup(" AND ", func(s *bun.SelectQuery) *bun.SelectQuery {
+			s = s.Where("p.name LIKE ? ESCAPE '!' OR p.account LIKE ? ESCAPE '!' OR p.posts LIKE ? ESCAPE '!' OR p.cert_no = ?", db.Contains(f.q), db.Contains(f.q), db.Contains(f.q), f.q)
+			if len(f.phones) > 0 {
+				s = s.WhereOr("p.phone_blind IN (?) OR p.id_blind IN (?)", bun.List(f.phones), bun.List(f.idNos))
+			}
+			return s
+		})
+	}
+	if f.certTo > 0 {
+		s = s.Where("p.cert_to >= ? AND p.cert_to <= ?", f.certFrom, f.certTo)
 	}
 	if f.locked {
 		s = s.Where("f.locked_until_at > ?", f.now)
 	}
-	n, err := s.ScanAndCount(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list persons: %w", err)
-	}
-	return rows, n, nil
+	return s
 }
 
 func rolesOfAll(ctx context.Context, q bun.IDB, persons []string, now clock.Stamp) (map[string][]string, error) {
@@ -239,7 +289,7 @@ func rolesOfAll(ctx context.Context, q bun.IDB, persons []string, now clock.Stam
 	}
 	var list []grantRow
 	err := q.NewSelect().Model(&list).Where("t.person_id IN (?)", bun.List(persons)).
-		Where("t.from_at <= ? AND (t.to_at IS NULL OR t.to_at > ?)", now, now).Order("t.id").Scan(ctx)
+		Where(holdsNow, now, now).Order("t.id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read roles: %w", err)
 	}
@@ -257,35 +307,52 @@ func listOrgs(ctx context.Context, q bun.IDB) ([]orgRow, error) {
 	return rows, nil
 }
 
-func upsertOrgs(ctx context.Context, tx db.Tx, rows []orgRow) error {
-	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (id) DO NOTHING").Exec(ctx)
+func upsertOrgs(ctx context.Context, tx db.Tx, rows []orgRow) (int64, error) {
+	res, err := tx.NewInsert().Model(&rows).On("CONFLICT (id) DO NOTHING").Exec(ctx)
 	if err != nil {
-		return fmt.Errorf("seed organisations: %w", err)
+		return 0, fmt.Errorf("seed organisations: %w", err)
+	}
+	return res.RowsAffected()
+}
+
+func saveOrg(ctx context.Context, tx db.Tx, o *orgRow) error {
+	if _, err := tx.NewUpdate().Model(o).WherePK().Exec(ctx); err != nil {
+		return fmt.Errorf("save organisation: %w", err)
 	}
 	return nil
 }
 
 func squadOf(ctx context.Context, q bun.IDB, region string) (orgRow, error) {
 	var o orgRow
-	err := q.NewSelect().Model(&o).Where("g.kind = 'squad' AND g.region_code = ?", region).Order("g.id").Limit(1).Scan(ctx)
+	err := q.NewSelect().Model(&o).Where("g.kind = 'squad' AND g.state = 'active' AND g.region_code = ?", region).Order("g.id").Limit(1).Scan(ctx)
 	return o, err
 }
 
 func districtOf(ctx context.Context, q bun.IDB, region string) (orgRow, error) {
 	var o orgRow
-	err := q.NewSelect().Model(&o).Where("g.kind = 'district' AND g.region_code = ?", region).Order("g.id").Limit(1).Scan(ctx)
+	err := q.NewSelect().Model(&o).Where("g.kind = 'district' AND g.state = 'active' AND g.region_code = ?", region).Order("g.id").Limit(1).Scan(ctx)
 	return o, err
 }
 
-func replaceGrants(ctx context.Context, tx db.Tx, person string, grants []grantRow) error {
-	if _, err := tx.NewDelete().Model((*grantRow)(nil)).Where("person_id = ?", person).Exec(ctx); err != nil {
-		return fmt.Errorf("replace grants: %w", err)
+func saveGrant(ctx context.Context, tx db.Tx, g *grantRow) error {
+	if _, err := tx.NewUpdate().Model(g).WherePK().Exec(ctx); err != nil {
+		return fmt.Errorf("save grant: %w", err)
 	}
-	if len(grants) == 0 {
-		return nil
-	}
-	return insert(ctx, tx, "grants", &grants)
+	return nil
 }
 
-// reader is a database or a transaction.
-type reader = bun.IDB
+func allGrants(ctx context.Context, q reader) ([]grantRow, error) {
+	var rows []grantRow
+	if err := q.NewSelect().Model(&rows).Order("t.id").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read grants: %w", err)
+	}
+	return rows, nil
+}
+
+// lockVersion makes other centers wait until the transaction ends.
+func lockVersion(ctx context.Context, tx db.Tx) error {
+	if _, err := tx.NewUpdate().TableExpr("access_versions").Set("version = version").Where("name = 'roles'").Exec(ctx); err != nil {
+		return fmt.Errorf("lock roles: %w", err)
+	}
+	return nil
+}

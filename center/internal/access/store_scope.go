@@ -25,6 +25,18 @@ func (s Scope) Filter(q *bun.SelectQuery, column string) *bun.SelectQuery {
 	})
 }
 
+// FilterOwned narrows a query to the rows of the scope and, when the scope
+// has it, the person's own rows: the same rule as CoversOwned. Owner is the
+// SQL name of the column with the owner's id.
+func (s Scope) FilterOwned(q *bun.SelectQuery, column, owner string) *bun.SelectQuery {
+	if s.All || len(s.Own) == 0 {
+		return s.Filter(q, column)
+	}
+	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+		return s.Filter(q, column).WhereOr("? IN (?)", bun.Safe(owner), bun.List(s.Own))
+	})
+}
+
 // next gives the first code after all codes that begin with p: "3101" has
 // "3102". Codes are digits.
 func next(p string) string {

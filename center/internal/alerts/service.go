@@ -87,7 +87,7 @@ func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
 	if err != nil || !who.Has("alert.view") {
 		return false, err
 	}
-	return seesBlob(ctx, s.db.Read(), who, sm3)
+	return seesBlob(ctx, s.db.Read(), who.For("alert.view"), sm3)
 }
 
 // Candidate is a shop that the alert may belong to.

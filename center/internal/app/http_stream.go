@@ -31,8 +31,8 @@ func (a *App) serveStream(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	client := a.stream.Join(stream.Viewer{ActorID: who.ID, May: func(region, perm string) bool {
-		return who.Has(perm) && who.Scope.Covers(region)
+	client := a.stream.Join(stream.Viewer{ActorID: who.ID, Holders: a.todoHolders(c.UserContext()), May: func(region, perm string) bool {
+		return who.Allows(perm, region)
 	}})
 	if client == nil {
 		return errs.New(errs.Unavailable, "中心正在停止")

@@ -6,47 +6,12 @@ import (
 	"time"
 
 	"jiexun/api/edgev1"
-	"jiexun/center/internal/access"
 	"jiexun/center/internal/fleet"
 	"jiexun/center/internal/hub"
 	"jiexun/center/internal/live"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/events"
-	"jiexun/center/seed/base"
 )
-
-func (a *App) wireAccess(ctx context.Context) error {
-	o := a.o.Access
-	o.Log = a.log
-	o.Kicked = func(person string) {
-		a.stream.Kick(person)
-		if a.live != nil {
-			a.live.EndActor(context.WithoutCancel(ctx), person)
-		}
-	}
-	s, err := access.New(a.db, o)
-	if err != nil {
-		return err
-	}
-	a.access = s
-	a.jobs.Every("access.purge", "清理会话", 10*time.Minute, s.Purge)
-	return a.seedOrgs(ctx)
-}
-
-// seedOrgs loads the organisations of the base seed; those that are there
-// stay as they are.
-func (a *App) seedOrgs(ctx context.Context) error {
-	list := base.Orgs(a.regions)
-	have, err := a.access.Orgs(ctx)
-	if err != nil || len(have) >= len(list) {
-		return err
-	}
-	out := make([]access.Org, 0, len(list))
-	for _, o := range list {
-		out = append(out, access.Org{ID: o.ID, Name: o.Name, Kind: o.Kind, RegionCode: o.RegionCode, ParentID: o.ParentID})
-	}
-	return a.access.SeedOrgs(ctx, out)
-}
 
 func (a *App) wireEdge(context.Context) error {
 	a.fleet = fleet.New(fleet.Options{

@@ -70,17 +70,17 @@ func (s *Service) Get(ctx context.Context, region string) (Map, error) {
 	m := Map{Cameras: []Camera{}, Alerts: []Alert{}, Orders: []Order{}, AsOf: clock.At(now)}
 	r := s.db.Read()
 	if who.Has("camera.view") {
-		if m.Cameras, err = cameras(ctx, r, who, region); err != nil {
+		if m.Cameras, err = cameras(ctx, r, who.For("camera.view"), region); err != nil {
 			return Map{}, err
 		}
 	}
 	if who.Has("alert.view") {
-		if m.Alerts, err = alerts(ctx, r, who, region); err != nil {
+		if m.Alerts, err = alerts(ctx, r, who.For("alert.view"), region); err != nil {
 			return Map{}, err
 		}
 	}
 	if who.Has("order.view") {
-		if m.Orders, err = orders(ctx, r, who, region, now); err != nil {
+		if m.Orders, err = orders(ctx, r, who.For("order.view"), region, now); err != nil {
 			return Map{}, err
 		}
 	}

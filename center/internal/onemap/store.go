@@ -35,7 +35,7 @@ func cameras(ctx context.Context, idb bun.IDB, who access.Actor, region string) 
 		N        int64
 	}
 	q = idb.NewSelect().TableExpr("v_alerts_open AS v").ColumnExpr("v.camera_id, COUNT(*) AS n").GroupExpr("v.camera_id")
-	if err := who.Scope.Filter(q, "v.region_code").Scan(ctx, &open); err != nil {
+	if err := who.ScopeFor("alert.view").Filter(q, "v.region_code").Scan(ctx, &open); err != nil {
 		return nil, fmt.Errorf("count open alerts for the map: %w", err)
 	}
 	n := map[string]int64{}

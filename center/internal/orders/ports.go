@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/db"
 )
 
 // Org is an organisation that an order can be sent to.
@@ -39,6 +40,17 @@ type People interface {
 type Pictures interface {
 	Has(ctx context.Context, sm3 string) (bool, error)
 }
+
+// Todos is told of every change of an order, in its transaction, so that
+// what waits for whom is never late. An order that is closed, or void, waits
+// for nobody.
+type Todos interface {
+	OrderChanged(ctx context.Context, tx db.Tx, o Order, void bool) error
+}
+
+type noTodos struct{}
+
+func (noTodos) OrderChanged(context.Context, db.Tx, Order, bool) error { return nil }
 
 // Topics that orders publishes.
 const (

@@ -17,11 +17,12 @@ import (
 	"jiexun/center/internal/platform/ids"
 )
 
-// Options are what the service needs. NewID may be nil.
+// Options are what the service needs. NewID and Todos may be nil.
 type Options struct {
 	DB       *db.DB
 	People   People
 	Pictures Pictures
+	Todos    Todos
 	NewID    ids.Source
 	// Wake is called after a commit that published events; it may be nil.
 	Wake func()
@@ -32,6 +33,7 @@ type Service struct {
 	db       *db.DB
 	people   People
 	pictures Pictures
+	todos    Todos
 	newID    ids.Source
 	wake     func()
 }
@@ -44,16 +46,20 @@ func New(o Options) *Service {
 	if o.Wake == nil {
 		o.Wake = func() {}
 	}
-	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, newID: o.NewID, wake: o.Wake}
+	if o.Todos == nil {
+		o.Todos = noTodos{}
+	}
+	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, todos: o.Todos, newID: o.NewID, wake: o.Wake}
 }
 
-// personOf is the actor as the rules see one.
+// personOf is the actor as the rules see one: each right where the actor
+// holds it, and the squad's own orders wherever they lie.
 func personOf(a access.Actor, o Order) Person {
+	dispatch, review := a.Allows("order.dispatch", o.RegionCode), a.Allows("order.review", o.RegionCode)
 	return Person{
-		ID: a.ID, OrgID: a.OrgID,
-		Dispatch: a.Has("order.dispatch"), Assign: a.Has("order.assign"),
-		Handle: a.Has("order.handle"), Review: a.Has("order.review"),
-		Covers: a.Scope.Covers(o.RegionCode),
+		ID: a.ID, OrgID: a.OrgID, Dispatch: dispatch, Assign: a.Has("order.assign"), Handle: a.Has("order.handle"),
+		Review: review || a.Has("order.review") && o.SquadOrgID != "" && o.SquadOrgID == a.OrgID,
+		Covers: dispatch || review,
 	}
 }
 
@@ -149,7 +155,7 @@ func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
 	if err != nil || !who.Has("order.view") {
 		return false, err
 	}
-	return seesBlob(ctx, s.db.Read(), who, sm3)
+	return seesBlob(ctx, s.db.Read(), who.For("order.view"), sm3)
 }
 
 // change is what one act does to an order: the new order and its step.
@@ -179,25 +185,7 @@ func (s *Service) do(ctx context.Context, c command, apply func(ctx context.Cont
 	}
 	var out Order
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		o, err := get(ctx, tx, who, c.id)
-		if err != nil {
-			return err
-		}
-		if repeated, err := done(ctx, tx, o.ID, c.key); err != nil || repeated {
-			out = o
-			return err
-		}
-		if o.Rev != c.rev {
-			return changedByOther(ctx, tx, o)
-		}
-		if err := Guard(o, c.act, personOf(who, o)); err != nil {
-			return err
-		}
-		ch, err := apply(ctx, tx, who, o)
-		if err != nil {
-			return err
-		}
-		out, err = s.save(ctx, tx, who, o, ch, c.key)
+		out, err = s.doIn(ctx, tx, who, c, apply)
 		return err
 	})
 	if err != nil {
@@ -205,6 +193,32 @@ func (s *Service) do(ctx context.Context, c command, apply func(ctx context.Cont
 	}
 	return out, nil
 }
+
+// doIn is do in a running transaction.
+func (s *Service) doIn(ctx context.Context, tx db.Tx, who access.Actor, c command, apply func(ctx context.Context, tx db.Tx, who access.Actor, o Order) (change, error)) (Order, error) {
+	o, err := get(ctx, tx, who, c.id)
+	if err != nil {
+		return Order{}, err
+	}
+	if repeated, err := done(ctx, tx, o.ID, c.key); err != nil || repeated {
+		return o, err
+	}
+	if o.Rev != c.rev && c.rev != anyRev {
+		return Order{}, changedByOther(ctx, tx, o)
+	}
+	if err := Guard(o, c.act, personOf(who, o)); err != nil {
+		return Order{}, err
+	}
+	ch, err := apply(ctx, tx, who, o)
+	if err != nil {
+		return Order{}, err
+	}
+	return s.save(ctx, tx, who, o, ch, c.key)
+}
+
+// anyRev asks for an act whatever changed since somebody looked: the guard
+// alone decides.
+const anyRev = -1
 
 // save writes a change: the row under its version, the step, the pictures,
 // the audit record and the event.
@@ -232,12 +246,15 @@ func (s *Service) save(ctx context.Context, tx db.Tx, who access.Actor, before O
 	if err != nil {
 		return Order{}, err
 	}
-	return after, s.publish(ctx, tx, after)
+	return after, s.publish(ctx, tx, after, false)
 }
 
 // publish tells the others of the change, and of the closing if it is one.
-func (s *Service) publish(ctx context.Context, tx db.Tx, o Order) error {
+func (s *Service) publish(ctx context.Context, tx db.Tx, o Order, void bool) error {
 	tx.AfterCommit(s.wake)
+	if err := s.todos.OrderChanged(ctx, tx, o, void); err != nil {
+		return err
+	}
 	err := events.Publish(ctx, tx, TopicChanged, Changed{
 		ID: o.ID, No: o.No, State: o.State, RegionCode: o.RegionCode, SquadOrgID: o.SquadOrgID, OfficerID: o.OfficerID, At: clock.At(tx.Now()),
 	})

@@ -66,7 +66,7 @@ func (s *Service) hand(ctx context.Context, tx db.Tx, who access.Actor, o Order,
 		if err != nil {
 			return change{}, fmt.Errorf("look up squad: %w", err)
 		}
-		if !ok || org.Kind != "squad" || !who.Scope.Covers(org.RegionCode) {
+		if !ok || org.Kind != "squad" || !who.Allows("order.dispatch", org.RegionCode) {
 			return change{}, errs.Invalidf("squadOrgId", "没有这个中队，或不在您的数据范围内")
 		}
 		if act == Reassign && org.ID == o.SquadOrgID && o.OfficerID == "" {

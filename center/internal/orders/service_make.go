@@ -147,7 +147,7 @@ func (s *Service) create(ctx context.Context, tx db.Tx, who access.Actor, rule R
 	if err != nil {
 		return Made{}, err
 	}
-	return Made{OrderID: o.ID, OrderNo: o.No, State: o.State}, s.publish(ctx, tx, o)
+	return Made{OrderID: o.ID, OrderNo: o.No, State: o.State}, s.publish(ctx, tx, o, false)
 }
 
 // aim works out the squad: the suggestion always, the assignment when a
@@ -165,7 +165,7 @@ func (s *Service) aim(ctx context.Context, who access.Actor, o *Order, boundID, 
 	if err != nil {
 		return fmt.Errorf("look up squad: %w", err)
 	}
-	if !ok || org.Kind != "squad" || !who.Scope.Covers(org.RegionCode) {
+	if !ok || org.Kind != "squad" || !(who.Allows("order.dispatch", org.RegionCode) || who.Allows("alert.decide", org.RegionCode)) {
 		return errs.Invalidf("squadOrgId", "没有这个中队，或不在您的数据范围内")
 	}
 	if personOf(who, *o).dispatches(*o) {
@@ -283,5 +283,5 @@ func (s *Service) Withdraw(ctx context.Context, tx db.Tx, orderID, alertID, aler
 	if err != nil {
 		return err
 	}
-	return s.publish(ctx, tx, o)
+	return s.publish(ctx, tx, o, true)
 }

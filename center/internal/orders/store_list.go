@@ -141,7 +141,10 @@ func todo(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 			q = q.WhereOr("(o.squad_org_id = ? AND o.state = ? AND o.officer_id = '')", who.OrgID, Dispatched)
 		}
 		if who.Has("order.dispatch") {
-			q = q.WhereOr("(o.state = ? OR (o.state = ? AND o.squad_org_id = ''))", Returned, Dispatched)
+			q = q.WhereGroup(" OR ", func(q *bun.SelectQuery) *bun.SelectQuery {
+				q = q.Where("(o.state = ? OR (o.state = ? AND o.squad_org_id = ''))", Returned, Dispatched)
+				return who.ScopeFor("order.dispatch").Filter(q, "o.region_code")
+			})
 		}
 		if who.Has("order.review") {
 			q = q.WhereOr("(o.state = ? AND o.officer_id <> ?)", Handled, who.ID)

@@ -241,7 +241,7 @@ func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
 	if err != nil || !who.Has("shop.view") {
 		return false, err
 	}
-	return seesBlob(ctx, s.db.Read(), who, sm3)
+	return seesBlob(ctx, s.db.Read(), who.For("shop.view"), sm3)
 }
 
 // The following answer other domains through ports, whoever asks.

@@ -27,7 +27,21 @@ func TestSeed(t *testing.T) {
 		}
 		seen[o.ID] = true
 	}
-	if len(orgs) != 232 || !seen["org-310101013"] {
+	scopes := map[string]bool{"": true}
+	for _, sc := range base.Scopes() {
+		for _, p := range sc.Prefixes {
+			if _, ok := tree.Get(p); !ok && p != "31" {
+				t.Errorf("scope %s names no region %s", sc.Code, p)
+			}
+		}
+		scopes[sc.Code] = true
+	}
+	for _, o := range orgs {
+		if !scopes[o.ScopeCode] {
+			t.Errorf("%s has no scope %s", o.Name, o.ScopeCode)
+		}
+	}
+	if len(orgs) != 236 || !seen["org-310101013"] {
 		t.Fatalf("%d organisations", len(orgs))
 	}
 	var g struct {
