@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/app"
@@ -79,17 +80,21 @@ func (w *Where) with(ctx context.Context, o app.Options, f func(ctx context.Cont
 }
 
 type serveCmd struct {
-	HTTP        string   `name:"http" help:"Address for people." default:"127.0.0.1:8080"`
-	Edge        string   `help:"Address of the boxes' HTTPS interface." default:"127.0.0.1:8443"`
-	MQTT        string   `name:"mqtt" help:"Address of the boxes' MQTT broker (TLS)." default:"127.0.0.1:8883"`
-	Name        []string `help:"Further name or address of this machine, for its certificates."`
-	PublicHost  string   `help:"Name or address that boxes are told."`
-	MediaAPI    string   `name:"media-api" help:"Interface of the media server." default:"http://127.0.0.1:9997"`
-	MediaRTSP   string   `name:"media-rtsp" help:"Where boxes push streams to." default:"rtsp://127.0.0.1:8554"`
-	MediaWebRTC string   `name:"media-webrtc" help:"Where browsers open WebRTC." default:"http://127.0.0.1:8889"`
-	MediaHLS    string   `name:"media-hls" help:"Where browsers open HLS." default:"http://127.0.0.1:8888"`
-	Secure      bool     `help:"People come by HTTPS (a proxy is in front)."`
-	Proxied     bool     `help:"Trust X-Forwarded-For of a proxy on this machine."`
+	HTTP        string        `name:"http" help:"Address for people." default:"127.0.0.1:8080"`
+	Edge        string        `help:"Address of the boxes' HTTPS interface." default:"127.0.0.1:8443"`
+	MQTT        string        `name:"mqtt" help:"Address of the boxes' MQTT broker (TLS)." default:"127.0.0.1:8883"`
+	Name        []string      `help:"Further name or address of this machine, for its certificates."`
+	PublicHost  string        `help:"Name or address that boxes are told."`
+	PublicURL   string        `name:"public-url" help:"Where people reach the center, for links in messages; https://…"`
+	MediaAPI    string        `name:"media-api" help:"Interface of the media server." default:"http://127.0.0.1:9997"`
+	MediaRTSP   string        `name:"media-rtsp" help:"Where boxes push streams to." default:"rtsp://127.0.0.1:8554"`
+	MediaWebRTC string        `name:"media-webrtc" help:"Where browsers open WebRTC." default:"http://127.0.0.1:8889"`
+	MediaHLS    string        `name:"media-hls" help:"Where browsers open HLS." default:"http://127.0.0.1:8888"`
+	Secure      bool          `help:"People come by HTTPS (a proxy is in front)."`
+	Proxied     bool          `help:"Trust X-Forwarded-For of a proxy on this machine."`
+	Trace       string        `help:"OpenTelemetry collector (OTLP over HTTP) that gets traces, for example http://127.0.0.1:4318." env:"JIEXUN_TRACE"`
+	TraceShare  float64       `help:"Share of the requests that are traced." default:"0.05"`
+	Drain       time.Duration `help:"How long a stopping center still answers while /readyz says no." default:"0s"`
 }
 
 // Run implements kong's command.
@@ -100,9 +105,9 @@ func (c *serveCmd) Run(ctx context.Context, w *Where) error {
 	log := w.log(slog.LevelDebug)
 	slog.SetDefault(log)
 	a, err := app.New(ctx, app.Options{
-		Data: w.Data, DB: w.DB, HTTP: c.HTTP, Edge: c.Edge, MQTT: c.MQTT, Names: c.Name, PublicHost: c.PublicHost,
+		Data: w.Data, DB: w.DB, HTTP: c.HTTP, Edge: c.Edge, MQTT: c.MQTT, Names: c.Name, PublicHost: c.PublicHost, PublicURL: strings.TrimSuffix(c.PublicURL, "/"),
 		MediaAPI: c.MediaAPI, MediaRTSP: c.MediaRTSP, MediaWebRTC: c.MediaWebRTC, MediaHLS: c.MediaHLS,
-		Secure: c.Secure, Proxied: c.Proxied, Log: log,
+		Secure: c.Secure, Proxied: c.Proxied, Trace: c.Trace, TraceShare: c.TraceShare, Drain: c.Drain, Log: log,
 	})
 	if err != nil {
 		return err

@@ -11,16 +11,18 @@ import (
 func (a *App) routes() {
 	a.fiber, a.api = httpx.New(httpx.Options{
 		Log: a.log, Clock: a.clock, Registry: a.reg, Identify: a.access.Identify, Authorize: access.Authorize,
-		Proxied: a.o.Proxied, Secure: a.o.Secure,
+		Proxied: a.o.Proxied, Secure: a.o.Secure, Tracer: a.tracer,
 	})
 	a.access.Register(a.api, a.o.Secure)       // /api/session, /api/orgs, /api/persons, /api/roles, /api/accounts
+	a.routeSignin()                            // /api/signin
 	a.registerRegions()                        // /api/regions
 	a.registerBlobs()                          // /api/blobs
 	a.registerAudit()                          // /api/audit
 	a.fleet.Register(a.api, reconciler{a.hub}) // /api/boxes
 	a.live.Register(a.fiber, a.api)            // /api/live, /internal/media/auth
 	a.routeDomains()                           // /api/cameras, /api/shops, /api/alerts, /api/orders, /api/map
+	a.routeTodo()                              // /api/todos, /api/todo-filters
 	a.registerStream()                         // /api/stream
-	a.registerOps()                            // /healthz, /metrics
+	a.registerOps()                            // /healthz, /readyz, /metrics
 	a.registerWeb()                            // everything else is the console and the phone
 }

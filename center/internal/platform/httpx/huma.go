@@ -47,7 +47,8 @@ func chineseMessages() {
 }
 
 // schemaName names a type in the interface description. Types of the contract
-// with the boxes get a prefix, so that they never meet a domain's own.
+// with the boxes, and of signing in, get a prefix, so that they never meet a
+// domain's own.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
@@ -55,6 +56,9 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 	if strings.HasSuffix(t.PkgPath(), "/api/edgev1") {
 		return "Edge" + name
+	}
+	if strings.HasSuffix(t.PkgPath(), "/access/signin") {
+		return "Signin" + name
 	}
 	return name
 }
