@@ -86,6 +86,7 @@ type App struct {
 	ops
 	cryptoParts
 	signinParts
+	todoParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -118,7 +119,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -186,6 +187,8 @@ func (a *App) Start(ctx context.Context) error {
 		return errors.Join(err, a.hub.Close(), ln.Close())
 	}
 	a.live.Start(bg)
+	a.startBridge(bg)
+	a.todo.Start(bg)
 	go func() {
 		if err := a.fiber.Listener(ln); err != nil {
 			a.log.Error("HTTP stopped", "err", err)
@@ -200,10 +203,12 @@ func (a *App) Start(ctx context.Context) error {
 func (a *App) Close() error {
 	a.draining.Store(true)
 	time.Sleep(a.o.Drain)
+	a.stopBridge()
 	a.stream.Close()
 	err := a.fiber.ShutdownWithTimeout(3 * time.Second)
 	err = errors.Join(err, a.hub.Close())
 	a.live.Close()
+	a.todo.Stop()
 	err = errors.Join(err, a.jobs.Close())
 	a.bus.Close()
 	return errors.Join(err, a.db.Close(), a.tracer.Close())

@@ -9,6 +9,7 @@ import (
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/events"
+	"jiexun/center/internal/todo"
 )
 
 // people answers the orders' questions about the organisation tree.
@@ -50,6 +51,6 @@ func (p people) Officer(ctx context.Context, id string) (orders.Officer, bool, e
 	return orders.Officer{ID: x.ID, Name: x.Name, OrgID: x.OrgID, Handles: x.Holds(access.OrderHandle)}, ok && x.Active, err
 }
 
-func wireOrders(d *db.DB, a *access.Service, store *blob.Store, bus *events.Bus) *orders.Service {
-	return orders.New(orders.Options{DB: d, People: people{a}, Pictures: pictures{store}, Wake: bus.Wake})
+func wireOrders(d *db.DB, a *access.Service, store *blob.Store, bus *events.Bus, t *todo.Service) *orders.Service {
+	return orders.New(orders.Options{DB: d, People: people{a}, Pictures: pictures{store}, Todos: orderTodos{t, people{a}}, Wake: bus.Wake})
 }
