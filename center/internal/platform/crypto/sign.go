@@ -215,3 +215,36 @@ func (k *Keys) certify(h Handle, r keyRow) (string, error) {
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), nil
 }
+
+// publicKey makes an SM2 public key of its point: 64 bytes, or 65 that begin
+// with 04. A point that is not on the curve is refused.
+func publicKey(point []byte) (*ecdsa.PublicKey, error) {
+	if len(point) == 65 && point[0] == 4 {
+		point = point[1:]
+	}
+	if len(point) != 64 {
+		return nil, errors.New("an SM2 public key has 64 bytes")
+	}
+	p := &ecdsa.PublicKey{Curve: sm2.P256(), X: new(big.Int).SetBytes(point[:32]), Y: new(big.Int).SetBytes(point[32:])}
+	if !p.Curve.IsOnCurve(p.X, p.Y) {
+		return nil, errors.New("the SM2 public key is not on the curve")
+	}
+	return p, nil
+}
+
+// VerifyMessage checks an SM2 signature (ASN.1, user id 1234567812345678)
+// over a message by a public key's point, as card plug-ins give them.
+func VerifyMessage(point, msg, sig []byte) error {
+	pub, err := publicKey(point)
+	if err != nil {
+		return err
+	}
+	e, err := sm2Digest(pub, msg)
+	if err != nil {
+		return err
+	}
+	if !sm2.VerifyASN1(pub, e, sig) {
+		return fmt.Errorf("check signature: %w: the content is not what was signed", ErrTampered)
+	}
+	return nil
+}

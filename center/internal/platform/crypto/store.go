@@ -69,3 +69,25 @@ func lastVersion(ctx context.Context, tx db.Tx, s slot) (int64, error) {
 	}
 	return r.Version, nil
 }
+
+// replaceKeys writes keys; those that are there under the same id are
+// wrapped anew.
+func replaceKeys(ctx context.Context, tx db.Tx, rows []keyRow) error {
+	for i := range rows {
+		r := &rows[i]
+		res, err := tx.NewUpdate().Model(r).Column("wrapped", "master").Where("id = ? AND kind = ? AND purpose = ? AND version = ?", r.ID, r.Kind, r.Purpose, r.Version).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("write key %s: %w", r.ID, err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("write key %s: %w", r.ID, err)
+		}
+		if n == 0 {
+			if err := insertKeys(ctx, tx, rows[i:i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
