@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
@@ -299,6 +300,7 @@ func (s *Service) PutCRL(ctx context.Context, id, text string) error {
 			return errs.Invalidf("crl", "吊销列表比现有的旧（%s）", crl.TBSCertList.ThisUpdate.Format("2006-01-02 15:04"))
 		}
 		a.CRL, a.CRLThisAt, a.CRLNextAt = text, clock.Ptr(crl.TBSCertList.ThisUpdate), nil
+		a.CRLNumber = crlNumber(crl)
 		if !crl.TBSCertList.NextUpdate.IsZero() {
 			a.CRLNextAt = clock.Ptr(crl.TBSCertList.NextUpdate)
 		}
@@ -416,4 +418,17 @@ func parseCRL(text string) (*pkix.CertificateList, error) {
 		return nil, &errs.Error{Code: errs.Invalid, Message: "吊销列表无法解析", Fields: []errs.Field{{Name: "crl", Message: "无法解析"}}, Err: err}
 	}
 	return crl, nil
+}
+
+// crlNumber reads the list's number; empty when it has none.
+func crlNumber(crl *pkix.CertificateList) string {
+	for _, e := range crl.TBSCertList.Extensions {
+		var n *big.Int
+		if e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 20}) {
+			if _, err := asn1.Unmarshal(e.Value, &n); err == nil && n.BitLen() <= 160 {
+				return n.String()
+			}
+		}
+	}
+	return ""
 }

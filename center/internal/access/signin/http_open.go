@@ -218,7 +218,9 @@ func (s *Service) registerOIDC(api huma.API, secure bool) {
 			case f.Next != nil:
 				out.Location = "/login#next=" + f.Next.Kind + "&ticket=" + url.QueryEscape(f.Next.Ticket) + "&to=" + url.QueryEscape(f.To)
 			default:
-				out.SetCookie = append(out.SetCookie, s.acc.Cookie(f.Opened, secure))
+				// One cookie: the HTTP floor would join two in one header.
+				// The state is used up already and runs out by itself.
+				out.SetCookie = []http.Cookie{s.acc.Cookie(f.Opened, secure)}
 			}
 			return out, nil
 		})
