@@ -91,6 +91,9 @@ func checkExclusive(f *Faults, p *Process, n *Node) {
 		return
 	}
 	if len(n.Out) < 2 {
+		if len(n.Out) == 1 && p.Flows[n.Out[0]].Condition != "" {
+			f.add(n, "“%s”只有一条出去的连线，不能写条件", n.Label())
+		}
 		return
 	}
 	if n.Default == "" {
