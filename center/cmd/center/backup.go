@@ -14,6 +14,7 @@ import (
 	"jiexun/center/internal/platform/backup"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/jobs"
 	"jiexun/center/migrations"
 )
 
@@ -139,7 +140,10 @@ func (c *restoreCmd) Run(ctx context.Context, w *Where) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	rep, err := backup.Restore(ctx, backup.Options{DB: d, Data: w.Data, Migrations: migrations.FS, Passphrase: pass},
+	rep, err := backup.Restore(ctx, backup.Options{
+		DB: d, Data: w.Data, Migrations: migrations.FS, Passphrase: pass,
+		Prepare: func(ctx context.Context) error { return jobs.Migrate(ctx, d) },
+	},
 		func() (io.ReadCloser, error) { return os.Open(c.File) })
 	if err != nil {
 		return err

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"mime"
-	"net"
 	"net/http"
 	"path"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/adaptor"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/region"
@@ -36,23 +33,6 @@ func (a *App) registerRegions() {
 		c.Set(fiber.HeaderCacheControl, "private, max-age=86400")
 		c.Set(fiber.HeaderContentType, "application/geo+json")
 		return c.Send(shapes)
-	})
-}
-
-func (a *App) registerOps() {
-	a.fiber.Get("/healthz", func(c *fiber.Ctx) error {
-		if err := a.db.Ping(c.UserContext()); err != nil {
-			a.log.Error("database does not answer", "err", err)
-			return c.Status(http.StatusServiceUnavailable).SendString("database does not answer\n")
-		}
-		return c.SendString("ok\n")
-	})
-	metrics := adaptor.HTTPHandler(promhttp.HandlerFor(a.reg, promhttp.HandlerOpts{}))
-	a.fiber.Get("/metrics", func(c *fiber.Ctx) error {
-		if ip := net.ParseIP(c.Context().RemoteIP().String()); ip == nil || !ip.IsLoopback() {
-			return c.SendStatus(http.StatusForbidden) // figures are for this machine's collector
-		}
-		return metrics(c)
 	})
 }
 
