@@ -61,8 +61,13 @@ type Options struct {
 	// Drain is how long a stopping center goes on answering while /readyz
 	// says no, so that a load balancer sends nothing new.
 	Drain time.Duration
-	Clock clock.Clock
-	Log   *slog.Logger
+	// AuditKeepDays is how long audit records stay in the database before
+	// they move into signed files: 365 when 0, for ever when negative.
+	AuditKeepDays int
+	// Release is what the program is checked against.
+	Release Release
+	Clock   clock.Clock
+	Log     *slog.Logger
 }
 
 // App is one center.
@@ -87,6 +92,7 @@ type App struct {
 	cryptoParts
 	signinParts
 	todoParts
+	integrationParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -119,7 +125,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"integration", a.wireIntegration},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -127,6 +133,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		}
 	}
 	a.routes()
+	if err := a.seedIntegration(ctx); err != nil {
+		return nil, fmt.Errorf("register the center's functions: %w", err)
+	}
 	return a, nil
 }
 
