@@ -248,3 +248,35 @@ func (s *Service) identify(ctx context.Context, r httpx.Request) (context.Contex
 	}
 	return access.With(ctx, owner.Restrict(split(row.Perms), prefixes)), true, nil
 }
+
+// Introspect tells an outside system what a token may do, without counting
+// as use of it. ok is false when it does not hold.
+func (s *Service) Introspect(ctx context.Context, text string) (personID string, perms, prefixes []string, expiresAt clock.Stamp, ok bool, err error) {
+	text, form := bearer("Bearer " + text)
+	if !form {
+		return "", nil, nil, 0, false, nil
+	}
+	row, err := tokenByDigest(ctx, s.db.Read(), digest(text))
+	if db.NoRows(err) {
+		return "", nil, nil, 0, false, nil
+	}
+	if err != nil {
+		return "", nil, nil, 0, false, fmt.Errorf("read token: %w", err)
+	}
+	if row.RevokedAt != nil || row.ExpiresAt <= clock.At(s.db.Now()) {
+		return "", nil, nil, 0, false, nil
+	}
+	owner, err := s.acc.ActorOf(ctx, row.PersonID)
+	if errs.Is(err, errs.NotFoundCode) || errs.Is(err, errs.Unauthenticated) {
+		return "", nil, nil, 0, false, nil
+	}
+	if err != nil {
+		return "", nil, nil, 0, false, err
+	}
+	for _, p := range split(row.Perms) { // what the owner still holds
+		if owner.Has(p) {
+			perms = append(perms, p)
+		}
+	}
+	return row.PersonID, perms, split(row.Prefixes), row.ExpiresAt, true, nil
+}
