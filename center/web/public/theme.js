@@ -7,6 +7,7 @@
     if (dark && !phone) document.documentElement.classList.add('dark')
     if (phone && localStorage.getItem('jx.big') === '1') document.documentElement.classList.add('big')
     if (phone) document.documentElement.classList.add('phone')
+    if (!phone && localStorage.getItem('jx.dense') === '1') document.documentElement.classList.add('dense')
     var z = localStorage.getItem('jx.scale')
     if (!phone && (z === '1.1' || z === '1.25')) document.documentElement.style.setProperty('--ui-scale', z)
   } catch (e) {

@@ -1,0 +1,98 @@
+// Opens every page of the console and the phone that each demonstration
+// account may open, in light and dark, and lets axe look for what people with
+// a screen reader, a keyboard or weak eyes cannot use. Serious and critical
+// findings fail.
+//
+//   BASE_URL=http://127.0.0.1:8080 OUT=/tmp/a11y node e2e/a11y.mjs [account …]
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const base = process.env.BASE_URL ?? 'http://127.0.0.1:8080'
+const out = process.env.OUT ?? 'test-results'
+const password = process.env.PASSWORD ?? 'Jiexun@2026'
+const themes = (process.env.THEMES ?? 'light,dark').split(',')
+mkdirSync(out, { recursive: true })
+
+// Pages by the permission that opens them, from the console's own list.
+const source = readFileSync(new URL('../src/app/routes.ts', import.meta.url), 'utf8')
+const pages = source
+  .split('\n')
+  .map((line) => ({ path: /path: '([^']+)'/.exec(line)?.[1], perms: [...(/perm: \[([^\]]*)\]/.exec(line)?.[1] ?? '').matchAll(/'([^']+)'/g)].map((m) => m[1]), open: /open: true/.test(line) }))
+  .filter((p) => p.path && !p.path.includes('*') && !p.path.includes(':'))
+const phonePages = ['/m/', '/m/?tab=take', '/m/me', '/m/todos']
+
+const accounts = process.argv.length > 2 ? process.argv.slice(2) : ['caozuo', 'paidan', 'zhongdui', 'fazhi', 'yunwei', 'xitong', 'anquan', 'shenji']
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'],
+})
+
+const findings = new Map() // rule + page → finding
+const errors = []
+let looked = 0
+const seen = new Set()
+
+async function settle(page) {
+  await page.waitForLoadState('domcontentloaded')
+  await page.waitForTimeout(350)
+  await page.waitForFunction(() => !document.querySelector('.skeleton, [aria-busy="true"]'), null, { timeout: 4000 }).catch(() => {})
+  await page.waitForTimeout(250)
+}
+
+async function look(page, name, theme) {
+  await page.evaluate(axe)
+  const r = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations'] }))
+  looked++
+  for (const v of r.violations) {
+    if (v.impact !== 'serious' && v.impact !== 'critical') continue
+    findings.set(`${v.id} ${name} ${theme}`, { rule: v.id, impact: v.impact, page: name, theme, help: v.help, count: v.nodes.length, nodes: v.nodes.slice(0, 4).map((n) => ({ target: n.target.join(' '), html: n.html.slice(0, 160), why: (n.any[0] ?? n.all[0] ?? n.none[0])?.message })) })
+  }
+}
+
+async function visit(account, phone) {
+  const context = await browser.newContext(phone ? { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'zh-CN' } : { viewport: { width: 1440, height: 900 }, locale: 'zh-CN' })
+  context.setDefaultTimeout(15000)
+  const page = await context.newPage()
+  page.on('pageerror', (e) => errors.push(`${account} ${page.url()}: ${e.message}`))
+  page.on('response', (r) => r.status() >= 500 && errors.push(`${account}: ${r.status()} ${r.url()}`))
+  await page.goto(base + (phone ? '/m/' : '/'))
+  if (!seen.has(`login${phone}`)) {
+    seen.add(`login${phone}`)
+    await settle(page)
+    await look(page, phone ? '/m/login' : '/login', 'light')
+  }
+  await page.fill('#account', account)
+  await page.fill('#password', password)
+  await page.getByRole('button', { name: phone ? '登录' : '登录街巡', exact: true }).click()
+  await page.waitForURL((u) => !u.pathname.endsWith('/login'))
+  const mine = (await (await page.request.get(`${base}/api/session`)).json()).person.permissions
+  const list = phone ? phonePages : pages.filter((p) => !p.open && (p.perms.length === 0 || p.perms.some((x) => mine.includes(x)))).map((p) => p.path)
+  for (const path of list) {
+    if (seen.has(path)) continue
+    seen.add(path)
+    for (const theme of phone ? ['light'] : themes) {
+      await page.addInitScript((t) => localStorage.setItem('jx.theme', t), theme)
+      await page.goto(base + path)
+      await page.evaluate((t) => document.documentElement.classList.toggle('dark', t === 'dark'), theme)
+      await settle(page)
+      await look(page, path, theme)
+      if (theme === 'light') await page.screenshot({ path: `${out}/${account}${path.replaceAll(/[/?=]/g, '_')}.png` })
+    }
+  }
+  await context.close()
+}
+
+try {
+  for (const a of accounts) await visit(a, false)
+  await visit('duiyuan', true)
+} finally {
+  await browser.close()
+}
+const list = [...findings.values()].sort((a, b) => a.rule.localeCompare(b.rule))
+writeFileSync(`${out}/a11y.json`, JSON.stringify(list, null, 2))
+for (const f of list) console.log(`${f.impact}  ${f.rule}  ${f.page} (${f.theme})  ${f.count}x  ${f.nodes[0].target}  ${f.nodes[0].why ?? f.help}`)
+for (const e of errors) console.log(`error  ${e}`)
+console.log(`${looked} looks at ${seen.size} pages, ${list.length} serious findings, ${errors.length} page errors`)
+process.exit(list.length || errors.length ? 1 : 0)
