@@ -169,6 +169,17 @@ func (r *run) act(rt *rapid.T, people []string, acts []Act) bool {
 	} else if len(r.in.Tasks) > 0 {
 		c.Task = rapid.SampledFrom(r.in.Tasks).Draw(rt, "any task").ID
 	}
+	if x := r.in.Task(c.Task); x != nil && x.State.Open() && rapid.Bool().Draw(rt, "allowed") {
+		if x.Assignee == "" {
+			who = rapid.SampledFrom(r.h.groups[x.Candidates[0].Role]).Draw(rt, "member")
+		}
+		if may, _ := Allowed(r.p, r.h, r.in, x, r.h.actor(who)); len(may) > 0 {
+			c.Act = rapid.SampledFrom(may).Draw(rt, "allowed act")
+			if c.Act == Reject && rapid.IntRange(0, 3).Draw(rt, "really") > 0 {
+				c.Act = Complete
+			}
+		}
+	}
 	c.Who = r.h.actor(who)
 	before := r.in.clone()
 	in, eff, err := Do(r.p, r.h, r.in, c)
