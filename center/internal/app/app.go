@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"jiexun/center/internal/access"
+	"jiexun/center/internal/deadline"
 	"jiexun/center/internal/fleet"
 	"jiexun/center/internal/hub"
 	"jiexun/center/internal/live"
@@ -92,6 +93,7 @@ type App struct {
 	cryptoParts
 	signinParts
 	todoParts
+	deadline *deadline.Service
 	integrationParts
 	fiber *fiber.App
 	api   huma.API
@@ -125,7 +127,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"integration", a.wireIntegration},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"integration", a.wireIntegration},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {
