@@ -40,9 +40,10 @@ type cli struct {
 	Audit struct {
 		Verify auditVerify `cmd:"" help:"Check the chain of audit records."`
 	} `cmd:"" help:"Audit records."`
-	Backup  backupCmd  `cmd:"" help:"Write and check backups."`
-	Restore restoreCmd `cmd:"" help:"Bring a backup back."`
-	OpenAPI openAPI    `cmd:"" name:"openapi" help:"Print the interface description as YAML."`
+	Backup    backupCmd  `cmd:"" help:"Write and check backups."`
+	Restore   restoreCmd `cmd:"" help:"Bring a backup back."`
+	OpenAPI   openAPI    `cmd:"" name:"openapi" help:"Print the interface description as YAML."`
+	Reference reference  `cmd:"" help:"Print every setting as Markdown."`
 }
 
 // Where says which center a command works on.
