@@ -46,19 +46,34 @@ func chineseMessages() {
 	validation.MsgExpectedRequiredProperty = "缺少必填项 %s"
 }
 
-// schemaName names a type in the interface description. Types of the contract
-// with the boxes, and of signing in, get a prefix, so that they never meet a
-// domain's own.
+// bare are the packages whose types are named without their package in the
+// interface description.
+func bare(pkg string) bool {
+	switch pkg {
+	case "access", "alerts", "audit", "directory", "fleet", "hub", "live", "onemap", "orders", "shops", "app", "httpx", "clock", "region", "errs":
+		return true
+	}
+	return false
+}
+
+// schemaName names a type in the interface description. Types of most packages
+// get the package's name in front, so that no two of them meet.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if strings.HasSuffix(t.PkgPath(), "/api/edgev1") {
+	path := t.PkgPath()
+	if strings.HasSuffix(path, "/api/edgev1") {
 		return "Edge" + name
 	}
-	if strings.HasSuffix(t.PkgPath(), "/access/signin") {
-		return "Signin" + name
+	pkg := path[strings.LastIndexByte(path, '/')+1:]
+	if !strings.Contains(path, "/center/internal/") || t.Name() == "" || bare(pkg) {
+		return name
 	}
-	return name
+	prefix := strings.ToUpper(pkg[:1]) + pkg[1:]
+	if strings.HasPrefix(name, prefix) {
+		return name
+	}
+	return prefix + name
 }
