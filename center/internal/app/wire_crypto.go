@@ -30,6 +30,7 @@ type cryptoParts struct {
 	toldMu  sync.Mutex
 	told    map[string]time.Time
 	release releaseState
+	tried   trials
 }
 
 // keyDir is the folder of the master key.
@@ -95,6 +96,8 @@ const jobRewrap = "crypto.rewrap"
 
 type rewrapAsk struct {
 	Purpose string `json:"purpose"`
+	// All encrypts every row again: a new blind key needs that.
+	All bool `json:"all"`
 }
 
 func (a *App) rewrap(ctx context.Context, run *jobs.Run) error {
@@ -102,7 +105,7 @@ func (a *App) rewrap(ctx context.Context, run *jobs.Run) error {
 	if err := run.Decode(&ask); err != nil {
 		return err
 	}
-	r, err := a.keys.Rewrap(ctx, ask.Purpose, func(place string, done, total int64) { run.Progress(done, total, place) })
+	r, err := a.keys.RewrapAll(ctx, ask.Purpose, ask.All, func(place string, done, total int64) { run.Progress(done, total, place) })
 	if err != nil {
 		return err
 	}

@@ -332,7 +332,9 @@ func (k *Keys) OnTamper(f func(Tamper)) {
 	k.onTamper = f
 }
 
-func (k *Keys) tell(t Tamper) {
+// Tell hands a finding of a caller, such as a file that does not fit its
+// signature, to the observer of tampering.
+func (k *Keys) Tell(t Tamper) {
 	k.mu.RLock()
 	f := k.onTamper
 	k.mu.RUnlock()
@@ -343,4 +345,9 @@ func (k *Keys) tell(t Tamper) {
 }
 
 // Provider tells who does the work.
-func (k *Keys) Provider() Info { return k.p.Info() }
+func (k *Keys) Provider() Info {
+	if k.p == nil {
+		return Info{Name: "none"}
+	}
+	return k.p.Info()
+}

@@ -164,22 +164,32 @@ type Rewrapped struct {
 // beside running work. It may be stopped at any moment: what is done stays
 // done, and the next run goes on with the rest.
 func (k *Keys) Rewrap(ctx context.Context, purpose string, p Progress) (Rewrapped, error) {
+	return k.RewrapAll(ctx, purpose, false, p)
+}
+
+// RewrapAll is Rewrap, or with all one pass over every row: a new blind key
+// needs that, because the blind index does not tell its key.
+func (k *Keys) RewrapAll(ctx context.Context, purpose string, all bool, p Progress) (Rewrapped, error) {
 	var out Rewrapped
 	for _, h := range k.hooks() {
 		if purpose != "" && h.Purpose != purpose {
 			continue
 		}
-		if err := k.rewrapPlace(ctx, h, p, &out); err != nil {
+		if err := k.rewrapPlace(ctx, h, all, p, &out); err != nil {
 			return out, fmt.Errorf("encrypt %s again: %w", h.Place, err)
 		}
 	}
 	return out, nil
 }
 
-func (k *Keys) rewrapPlace(ctx context.Context, h Hook, p Progress, out *Rewrapped) error {
-	prefix, err := k.activePrefix(h.Purpose)
+func (k *Keys) rewrapPlace(ctx context.Context, h Hook, all bool, p Progress, out *Rewrapped) error {
+	active, err := k.activePrefix(h.Purpose)
 	if err != nil {
 		return err
+	}
+	prefix := active
+	if all {
+		prefix = noPrefix
 	}
 	total, err := h.Pending(ctx, k.d.Read(), prefix)
 	if err != nil {
@@ -209,10 +219,13 @@ func (k *Keys) rewrapPlace(ctx context.Context, h Hook, p Progress, out *Rewrapp
 		}
 		after = last
 	}
-	left, err := h.Pending(ctx, k.d.Read(), prefix)
+	left, err := h.Pending(ctx, k.d.Read(), active)
 	out.Left += left
 	return err
 }
+
+// noPrefix begins no sealed text, so that every row is one to encrypt again.
+const noPrefix = "\x01"
 
 // Pending counts what the active keys have not made, by place.
 func (k *Keys) Pending(ctx context.Context) (map[string]int64, error) {

@@ -51,7 +51,7 @@ func (k *Keys) Open(purpose, sealed, aad string) (string, error) {
 		return plain, nil
 	}
 	if errors.Is(err, ErrTampered) {
-		k.tell(Tamper{Purpose: purpose, Where: aad, What: "加密内容被改动或被移到别处"})
+		k.Tell(Tamper{Purpose: purpose, Where: aad, What: "加密内容被改动或被移到别处"})
 	}
 	return "", fmt.Errorf("open %s of %s: %w", purpose, aad, err)
 }
