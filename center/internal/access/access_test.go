@@ -40,9 +40,9 @@ func service(t *testing.T, d *db.DB, kicked func(string)) *access.Service {
 	return s
 }
 
-func person(t *testing.T, s *access.Service, account, org, role string) string {
+func person(t *testing.T, s *access.Service, account, org string, roles ...string) string {
 	t.Helper()
-	id, err := s.EnsurePerson(t.Context(), access.NewPerson{Account: account, Name: "演示" + account, OrgID: org, Password: password, Roles: []string{role}, Phone: "13800001234"})
+	id, err := s.EnsurePerson(t.Context(), access.NewPerson{Account: account, Name: "演示" + account, OrgID: org, Password: password, Roles: roles, Phone: "13800001234"})
 	if err != nil {
 		t.Fatal(err)
 	}

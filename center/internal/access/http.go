@@ -22,6 +22,11 @@ func (s *Service) Register(api huma.API, secure bool) {
 	s.registerSession(api, secure)
 	s.registerLists(api)
 	s.registerAccounts(api)
+	s.registerRoles(api)
+	s.registerGrants(api)
+	s.registerPeople(api)
+	s.registerOrgs(api)
+	s.registerAbsences(api)
 }
 
 type personsIn struct {
@@ -48,10 +53,6 @@ func (s *Service) registerLists(api huma.API) {
 		func(ctx context.Context, in *personsIn) (*httpx.Body[httpx.List[Person]], error) {
 			list, n, err := s.Persons(ctx, in.filter())
 			return httpx.Out(httpx.NewList(list, n, in.Paging, s.db.Now()), err)
-		})
-	httpx.Register(api, RoleView, huma.Operation{OperationID: "list-roles", Method: http.MethodGet, Path: "/api/roles", Summary: "Roles and their permissions", Tags: []string{"access"}},
-		func(context.Context, *struct{}) (*httpx.Body[RoleMatrix], error) {
-			return &httpx.Body[RoleMatrix]{Body: RoleMatrix{Roles: Roles(), Permissions: Permissions()}}, nil
 		})
 }
 

@@ -142,6 +142,18 @@ func (b *rolebook) orgScope(id string) Scope {
 	return Scope{}
 }
 
+// now follows mergers to the organisation that an id stands for today.
+func (b *rolebook) now(org string) string {
+	for range 8 {
+		o, ok := b.orgs[org]
+		if !ok || o.MergedInto == "" {
+			break
+		}
+		org = o.MergedInto
+	}
+	return org
+}
+
 func (b *rolebook) namedScope(code string) Scope {
 	r, ok := b.scopes[code]
 	if !ok || r.State != StateActive {

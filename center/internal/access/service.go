@@ -42,6 +42,7 @@ type Service struct {
 	chain   []Identifier
 	cached  atomic.Pointer[rolebook]
 	faults  faults
+	samples func(ctx context.Context, a Actor) ([]Sample, error)
 }
 
 // New makes the service.

@@ -107,6 +107,9 @@ func (s *Service) SetState(ctx context.Context, id, state, reason string, rev in
 		if p.Rev != rev {
 			return errs.Conflict("账号刚被别人修改过，请刷新后重试")
 		}
+		if p.State == StateLeft {
+			return errs.Conflict(p.Name + " 已离职，账号不能再启用")
+		}
 		before := p.State
 		p.State = state
 		if _, err := savePerson(ctx, tx, &p); err != nil {

@@ -149,7 +149,7 @@ func (s *Service) GroupsOf(ctx context.Context, personID string) ([]Group, error
 			}
 			g := Group{Role: r.Role, OrgID: p.OrgID}
 			if r.Kind == KindOrg && r.OrgID != "" {
-				g.OrgID = r.OrgID
+				g.OrgID = b.now(r.OrgID)
 			}
 			if !slices.Contains(out, g) {
 				out = append(out, g)
@@ -219,7 +219,7 @@ func (s *Service) personsOf(ctx context.Context, q reader, b *rolebook, roles []
 			if _, seen := orgs[g.PersonID]; !seen {
 				ids = append(ids, g.PersonID)
 			}
-			orgs[g.PersonID] = append(orgs[g.PersonID], Group{Role: g.Role, OrgID: g.OrgID})
+			orgs[g.PersonID] = append(orgs[g.PersonID], Group{Role: g.Role, OrgID: b.now(g.OrgID)})
 		}
 	}
 	people, err := personsByID(ctx, q, ids)

@@ -107,3 +107,31 @@ func openArrangements(ctx context.Context, q reader, person string) ([]substitut
 	}
 	return rows, nil
 }
+
+func movesOf(ctx context.Context, q reader, person string) ([]moveRow, error) {
+	rows := []moveRow{}
+	if err := q.NewSelect().Model(&rows).Where("mv.person_id = ?", person).OrderExpr("mv.at DESC, mv.id").Limit(100).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read moves: %w", err)
+	}
+	return rows, nil
+}
+
+// sameNumbers finds another person, not left, with one of the numbers.
+func sameNumbers(ctx context.Context, q reader, id string, idBlinds []string, certNo string) (personRow, error) {
+	var p personRow
+	s := q.NewSelect().Model(&p).Where("p.id <> ? AND p.state <> 'left'", id).WhereGroup(" AND ", func(s *bun.SelectQuery) *bun.SelectQuery {
+		s = s.Where("1 = 0")
+		if len(idBlinds) > 0 {
+			s = s.WhereOr("p.id_blind IN (?)", bun.List(idBlinds))
+		}
+		if certNo != "" {
+			s = s.WhereOr("p.cert_no = ?", certNo)
+		}
+		return s
+	})
+	err := s.Order("p.id").Limit(1).Scan(ctx)
+	if err != nil && !db.NoRows(err) {
+		return personRow{}, fmt.Errorf("look up numbers: %w", err)
+	}
+	return p, nil
+}

@@ -8,6 +8,7 @@ import (
 
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/errs"
 )
 
 // Reader is a database or a running transaction.
@@ -287,4 +288,21 @@ func allSubstitutes(ctx context.Context, q reader) ([]substituteRow, error) {
 		return nil, fmt.Errorf("read substitutions: %w", err)
 	}
 	return rows, nil
+}
+
+func roleByCode(ctx context.Context, q reader, code string) (roleRow, error) {
+	var r roleRow
+	err := q.NewSelect().Model(&r).Where("r.code = ?", code).Scan(ctx)
+	return r, err
+}
+
+func dropExclusion(ctx context.Context, tx db.Tx, id string) error {
+	res, err := tx.NewDelete().Model((*exclusionRow)(nil)).Where("id = ?", id).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("drop rule of exclusion: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return errs.NotFound("互斥规则")
+	}
+	return nil
 }
