@@ -93,8 +93,10 @@ type App struct {
 	cryptoParts
 	signinParts
 	todoParts
+	notifyParts
 	deadline *deadline.Service
 	integrationParts
+	securityParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -127,7 +129,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"integration", a.wireIntegration},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -200,6 +202,8 @@ func (a *App) Start(ctx context.Context) error {
 	a.live.Start(bg)
 	a.startBridge(bg)
 	a.todo.Start(bg)
+	a.notify.Start(bg)
+	a.security.Start(bg)
 	go func() {
 		if err := a.fiber.Listener(ln); err != nil {
 			a.log.Error("HTTP stopped", "err", err)
@@ -220,6 +224,8 @@ func (a *App) Close() error {
 	err = errors.Join(err, a.hub.Close())
 	a.live.Close()
 	a.todo.Stop()
+	a.notify.Stop()
+	a.security.Close()
 	err = errors.Join(err, a.jobs.Close())
 	a.bus.Close()
 	return errors.Join(err, a.db.Close(), a.tracer.Close())
