@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jiexun/center/internal/access"
+	"jiexun/center/internal/access/signin"
 	"jiexun/center/internal/alerts"
 	"jiexun/center/internal/integration/open"
 	entries "jiexun/center/internal/integration/registry"
@@ -39,7 +40,7 @@ func (a *App) wireIntegration(context.Context) (err error) {
 	a.entries = entries.New(entries.Options{DB: a.db, Keys: a.keys, Orgs: orgNames{a.access}, Wake: a.bus.Wake})
 	a.opens = open.New(open.Options{
 		DB: a.db, Log: a.log, Keys: a.keys, People: a.access, Codes: openCodes{a.entries}, Business: openBusiness{a.alerts, a.orders},
-		Todos: openTodos{a.todo}, Wake: a.bus.Wake,
+		Todos: openTodos{a.todo}, Tokens: openTokens{a.signin}, Wake: a.bus.Wake,
 	})
 	if a.webhooks, err = webhook.New(webhook.Options{DB: a.db, Log: a.log, Keys: a.keys, Allow: allow, Wake: a.bus.Wake}); err != nil {
 		return err
@@ -231,6 +232,15 @@ func (b openBusiness) Order(ctx context.Context, id string) (open.OrderFact, err
 	return orderFact(d.Order), nil
 }
 
+// openTokens is signing in as the open interfaces see it.
+type openTokens struct{ signin *signin.Service }
+
+// Introspect implements open.Tokens.
+func (t openTokens) Introspect(ctx context.Context, token string) (open.Introspection, bool, error) {
+	person, perms, prefixes, until, ok, err := t.signin.Introspect(ctx, token)
+	return open.Introspection{PersonID: person, Permissions: perms, Prefixes: prefixes, ExpiresAt: until}, ok, err
+}
+
 // todoSource is the source of to-dos that outside systems push.
 const todoSource = "interface"
 
@@ -238,7 +248,7 @@ const todoSource = "interface"
 type openTodos struct{ todo *todo.Service }
 
 // Put implements open.Todos.
-func (t openTodos) Put(ctx context.Context, tx db.Tx, app string, x open.Todo) error {
+func (t openTodos) Put(ctx context.Context, tx db.Tx, app string, x open.OpenTodo) error {
 	summary := x.Summary
 	if x.URL != "" {
 		summary = strings.TrimSpace(summary + " " + x.URL)
@@ -250,7 +260,7 @@ func (t openTodos) Put(ctx context.Context, tx db.Tx, app string, x open.Todo) e
 }
 
 // Close implements open.Todos.
-func (t openTodos) Close(ctx context.Context, tx db.Tx, x open.Todo, cancelled bool, outcome string) error {
+func (t openTodos) Close(ctx context.Context, tx db.Tx, x open.OpenTodo, cancelled bool, outcome string) error {
 	if cancelled {
 		return t.todo.Cancel(ctx, tx, todoSource, x.ClientID, x.ExternalID, outcome)
 	}

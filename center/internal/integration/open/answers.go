@@ -90,8 +90,8 @@ func parseCursor(c string) (clock.Stamp, string, error) {
 	return at, id, nil
 }
 
-// Ticket is a one-time proof of who a person is, for one application.
-type Ticket struct {
+// AppTicket is a one-time proof of who a person is, for one application.
+type AppTicket struct {
 	Ticket    string      `json:"ticket"`
 	URL       string      `json:"url" doc:"The application's address with the ticket"`
 	ExpiresAt clock.Stamp `json:"expiresAt"`
@@ -102,14 +102,14 @@ const ticketValid = 5 * time.Minute
 
 // NewTicket lets the signed-in person open an outside application without
 // signing in there again.
-func (s *Service) NewTicket(ctx context.Context, appID string) (Ticket, error) {
+func (s *Service) NewTicket(ctx context.Context, appID string) (AppTicket, error) {
 	who, err := access.From(ctx)
 	if err != nil {
-		return Ticket{}, err
+		return AppTicket{}, err
 	}
 	b := make([]byte, 24)
 	_, _ = rand.Read(b)
-	t := Ticket{Ticket: base64.RawURLEncoding.EncodeToString(b)}
+	t := AppTicket{Ticket: base64.RawURLEncoding.EncodeToString(b)}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		route, name, err := openable(ctx, tx, appID)
 		if err != nil {
@@ -130,8 +130,8 @@ func (s *Service) NewTicket(ctx context.Context, appID string) (Ticket, error) {
 	return t, err
 }
 
-// Identity is who a ticket or token stands for.
-type Identity struct {
+// OpenIdentity is who a ticket or token stands for.
+type OpenIdentity struct {
 	Active     bool         `json:"active"`
 	PersonID   string       `json:"personId,omitempty"`
 	Account    string       `json:"account,omitempty"`
@@ -144,19 +144,19 @@ type Identity struct {
 	ExpiresAt  *clock.Stamp `json:"expiresAt,omitempty"`
 }
 
-func (s *Service) identity(ctx context.Context, personID string) (Identity, error) {
+func (s *Service) identity(ctx context.Context, personID string) (OpenIdentity, error) {
 	a, err := s.o.People.ActorOf(ctx, personID)
 	if errs.Is(err, errs.NotFoundCode) || errs.Is(err, errs.Unauthenticated) {
-		return Identity{}, nil
+		return OpenIdentity{}, nil
 	}
 	if err != nil {
-		return Identity{}, err
+		return OpenIdentity{}, err
 	}
-	return Identity{Active: true, PersonID: a.ID, Account: a.Account, Name: a.Name, OrgID: a.OrgID, OrgName: a.OrgName, RegionCode: a.RegionCode, Roles: a.Roles}, nil
+	return OpenIdentity{Active: true, PersonID: a.ID, Account: a.Account, Name: a.Name, OrgID: a.OrgID, OrgName: a.OrgName, RegionCode: a.RegionCode, Roles: a.Roles}, nil
 }
 
 // spendTicket gives who a ticket stands for, once.
-func (s *Service) spendTicket(ctx context.Context, c joined, ticket string) (Identity, error) {
+func (s *Service) spendTicket(ctx context.Context, c joined, ticket string) (OpenIdentity, error) {
 	person := ""
 	err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		p, ok, err := useTicket(ctx, tx, sign.Digest([]byte(ticket)), c.AppID)
@@ -170,20 +170,20 @@ func (s *Service) spendTicket(ctx context.Context, c joined, ticket string) (Ide
 		return nil
 	})
 	if err != nil {
-		return Identity{}, err
+		return OpenIdentity{}, err
 	}
 	return s.identity(ctx, person)
 }
 
-// Verdict is the answer of the authorisation interface.
-type Verdict struct {
+// OpenVerdict is the answer of the authorisation interface.
+type OpenVerdict struct {
 	Allowed  bool     `json:"allowed"`
 	Reason   string   `json:"reason"`
 	Prefixes []string `json:"prefixes" doc:"Where the person holds it"`
 }
 
-// Question is what the authorisation interface is asked.
-type Question struct {
+// OpenQuestion is what the authorisation interface is asked.
+type OpenQuestion struct {
 	PersonID   string `json:"personId,omitempty" maxLength:"40"`
 	Account    string `json:"account,omitempty" maxLength:"64"`
 	Permission string `json:"permission" minLength:"1" maxLength:"60"`
@@ -218,19 +218,19 @@ func (s *Service) person(ctx context.Context, id, account string) (access.Actor,
 	return a, nil
 }
 
-func (s *Service) verdict(ctx context.Context, q Question) (Verdict, error) {
+func (s *Service) verdict(ctx context.Context, q OpenQuestion) (OpenVerdict, error) {
 	a, err := s.person(ctx, q.PersonID, q.Account)
 	if errs.Is(err, errs.NotFoundCode) || errs.Is(err, errs.Unauthenticated) {
-		return Verdict{Reason: "没有这个人员或已停用", Prefixes: []string{}}, nil
+		return OpenVerdict{Reason: "没有这个人员或已停用", Prefixes: []string{}}, nil
 	}
 	if err != nil {
-		return Verdict{}, err
+		return OpenVerdict{}, err
 	}
 	for _, p := range access.Permissions() {
 		if p.Code != q.Permission {
 			continue
 		}
-		v := Verdict{Prefixes: a.ScopeFor(q.Permission).Prefixes, Reason: "角色没有这项权限"}
+		v := OpenVerdict{Prefixes: a.ScopeFor(q.Permission).Prefixes, Reason: "角色没有这项权限"}
 		if v.Prefixes == nil {
 			v.Prefixes = []string{}
 		}
@@ -243,11 +243,11 @@ func (s *Service) verdict(ctx context.Context, q Question) (Verdict, error) {
 		return v, nil
 	}
 	ok, reason, prefixes, err := s.o.Codes.Holds(ctx, a, q.Permission, q.RegionCode)
-	return Verdict{Allowed: ok, Reason: reason, Prefixes: prefixes}, err
+	return OpenVerdict{Allowed: ok, Reason: reason, Prefixes: prefixes}, err
 }
 
-// Todo is a to-do that an outside system pushed.
-type Todo struct {
+// OpenTodo is a to-do that an outside system pushed.
+type OpenTodo struct {
 	ClientID   string       `json:"-"`
 	ExternalID string       `json:"externalId" minLength:"1" maxLength:"60"`
 	Title      string       `json:"title" minLength:"1" maxLength:"400"`
@@ -259,16 +259,16 @@ type Todo struct {
 	DueAt      *clock.Stamp `json:"dueAt,omitempty"`
 }
 
-// TodoState is a pushed to-do with its state.
-type TodoState struct {
-	Todo
+// OpenTodoState is a pushed to-do with its state.
+type OpenTodoState struct {
+	OpenTodo
 	State     string      `json:"state" enum:"open,done,cancelled"`
 	Outcome   string      `json:"outcome,omitempty"`
 	CreatedAt clock.Stamp `json:"createdAt"`
 	UpdatedAt clock.Stamp `json:"updatedAt"`
 }
 
-func (t Todo) check() error {
+func (t OpenTodo) check() error {
 	var f errs.Fields
 	f.Check(utf8.RuneCountInString(t.Title) <= 100, "title", "标题不能超过 100 个字")
 	f.Check(t.URL == "" || strings.HasPrefix(t.URL, "https://") || strings.HasPrefix(t.URL, "http://"), "url", "地址应以 https:// 开头")
@@ -277,22 +277,22 @@ func (t Todo) check() error {
 }
 
 // putTodo creates or updates a to-do of the client.
-func (s *Service) putTodo(ctx context.Context, c joined, t Todo) (TodoState, error) {
+func (s *Service) putTodo(ctx context.Context, c joined, t OpenTodo) (OpenTodoState, error) {
 	if err := t.check(); err != nil {
-		return TodoState{}, err
+		return OpenTodoState{}, err
 	}
 	a, err := s.person(ctx, t.AssigneeID, "")
 	if errs.Is(err, errs.NotFoundCode) || errs.Is(err, errs.Unauthenticated) {
-		return TodoState{}, errs.Invalidf("assigneeId", "没有这个人员、已停用，或不在本应用的数据范围内")
+		return OpenTodoState{}, errs.Invalidf("assigneeId", "没有这个人员、已停用，或不在本应用的数据范围内")
 	}
 	if err != nil {
-		return TodoState{}, err
+		return OpenTodoState{}, err
 	}
 	if t.RegionCode == "" {
 		t.RegionCode = a.RegionCode
 	}
 	t.ClientID = c.ID
-	var out TodoState
+	var out OpenTodoState
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		if out, err = saveTodo(ctx, tx, t, "open", ""); err != nil {
 			return err
@@ -309,8 +309,8 @@ func (s *Service) putTodo(ctx context.Context, c joined, t Todo) (TodoState, err
 }
 
 // closeTodo ends a to-do as done or cancelled; it may be called again.
-func (s *Service) closeTodo(ctx context.Context, c joined, id, state, outcome string) (TodoState, error) {
-	var out TodoState
+func (s *Service) closeTodo(ctx context.Context, c joined, id, state, outcome string) (OpenTodoState, error) {
+	var out OpenTodoState
 	err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		t, ok, err := todoOf(ctx, tx, c.ID, id)
 		if err != nil {
@@ -323,11 +323,11 @@ func (s *Service) closeTodo(ctx context.Context, c joined, id, state, outcome st
 			out = t
 			return nil
 		}
-		if out, err = saveTodo(ctx, tx, t.Todo, state, outcome); err != nil {
+		if out, err = saveTodo(ctx, tx, t.OpenTodo, state, outcome); err != nil {
 			return err
 		}
 		if s.o.Todos != nil {
-			if err := s.o.Todos.Close(ctx, tx, out.Todo, state == "cancelled", outcome); err != nil {
+			if err := s.o.Todos.Close(ctx, tx, out.OpenTodo, state == "cancelled", outcome); err != nil {
 				return err
 			}
 		}
@@ -338,34 +338,34 @@ func (s *Service) closeTodo(ctx context.Context, c joined, id, state, outcome st
 	return out, err
 }
 
-// SelfView is what a client may know about itself.
-type SelfView struct {
-	AppName    string      `json:"appName"`
-	Kinds      []string    `json:"kinds"`
-	QuotaDay   int64       `json:"quotaDay"`
-	CallsToday int64       `json:"callsToday"`
-	RateSecond int         `json:"rateSecond"`
-	IPs        []string    `json:"ips"`
-	Prefixes   []string    `json:"prefixes"`
-	ToAt       clock.Stamp `json:"toAt"`
-	Keys       []KeyInfo   `json:"keys"`
-	ServerTime clock.Stamp `json:"serverTime"`
+// OpenSelf is what a client may know about itself.
+type OpenSelf struct {
+	AppName    string         `json:"appName"`
+	Kinds      []string       `json:"kinds"`
+	QuotaDay   int64          `json:"quotaDay"`
+	CallsToday int64          `json:"callsToday"`
+	RateSecond int            `json:"rateSecond"`
+	IPs        []string       `json:"ips"`
+	Prefixes   []string       `json:"prefixes"`
+	ToAt       clock.Stamp    `json:"toAt"`
+	Keys       []InterfaceKey `json:"keys"`
+	ServerTime clock.Stamp    `json:"serverTime"`
 }
 
-func (s *Service) self(ctx context.Context, c joined) (SelfView, error) {
+func (s *Service) self(ctx context.Context, c joined) (OpenSelf, error) {
 	v, err := s.view(ctx, c.ID)
-	return SelfView{AppName: v.AppName, Kinds: v.Kinds, QuotaDay: v.QuotaDay, CallsToday: v.CallsToday, RateSecond: v.RateSecond, IPs: v.IPs, Prefixes: v.Prefixes, ToAt: v.ToAt, Keys: v.Keys, ServerTime: clock.At(s.db.Now())}, err
+	return OpenSelf{AppName: v.AppName, Kinds: v.Kinds, QuotaDay: v.QuotaDay, CallsToday: v.CallsToday, RateSecond: v.RateSecond, IPs: v.IPs, Prefixes: v.Prefixes, ToAt: v.ToAt, Keys: v.Keys, ServerTime: clock.At(s.db.Now())}, err
 }
 
 // ownCalls is the call log of one client.
-func (s *Service) ownCalls(ctx context.Context, c joined, f CallFilter, p httpx.Paging) (httpx.List[Call], error) {
+func (s *Service) ownCalls(ctx context.Context, c joined, f CallFilter, p httpx.Paging) (httpx.List[InterfaceCall], error) {
 	f.ClientID = c.ID
 	rows, n, err := listCalls(ctx, s.db.Read(), f, p)
 	return httpx.NewList(rows, n, p, s.db.Now()), err
 }
 
-// AuditFact is an audit record about what the client did.
-type AuditFact struct {
+// OpenAudit is an audit record about what the client did.
+type OpenAudit struct {
 	At       clock.Stamp `json:"at"`
 	Act      string      `json:"act"`
 	Object   string      `json:"object"`
@@ -374,14 +374,14 @@ type AuditFact struct {
 	IP       string      `json:"ip"`
 }
 
-func (s *Service) ownAudit(ctx context.Context, c joined, p httpx.Paging) (httpx.List[AuditFact], error) {
+func (s *Service) ownAudit(ctx context.Context, c joined, p httpx.Paging) (httpx.List[OpenAudit], error) {
 	rows, n, err := audit.List(ctx, s.db, audit.Filter{Actor: c.ID, Prefixes: []string{"31"}}, p.Limit(), p.Offset())
 	if err != nil {
-		return httpx.List[AuditFact]{}, err
+		return httpx.List[OpenAudit]{}, err
 	}
-	out := make([]AuditFact, len(rows))
+	out := make([]OpenAudit, len(rows))
 	for i, r := range rows {
-		out[i] = AuditFact{At: r.At, Act: r.Act, Object: r.Object, ObjectID: r.ObjectID, Summary: r.Summary, IP: r.IP}
+		out[i] = OpenAudit{At: r.At, Act: r.Act, Object: r.Object, ObjectID: r.ObjectID, Summary: r.Summary, IP: r.IP}
 	}
 	return httpx.NewList(out, n, p, s.db.Now()), nil
 }

@@ -15,8 +15,8 @@ import (
 	"jiexun/center/internal/platform/sheet"
 )
 
-// Call is one line of the call log. Bodies are never kept.
-type Call struct {
+// InterfaceCall is one line of the call log. Bodies are never kept.
+type InterfaceCall struct {
 	ID        string      `json:"id"`
 	At        clock.Stamp `json:"at"`
 	ClientID  string      `json:"clientId"`
@@ -41,7 +41,7 @@ type CallFilter struct {
 }
 
 // log appends a call without waiting for the database.
-func (s *Service) log(c Call) {
+func (s *Service) log(c InterfaceCall) {
 	if c.ID == "" {
 		c.ID = ids.New()
 	}
@@ -114,14 +114,14 @@ func (s *Service) Flush(ctx context.Context) error {
 }
 
 // Calls gives one page of the call log.
-func (s *Service) Calls(ctx context.Context, f CallFilter, p httpx.Paging) (httpx.List[Call], error) {
+func (s *Service) Calls(ctx context.Context, f CallFilter, p httpx.Paging) (httpx.List[InterfaceCall], error) {
 	if _, err := access.Need(ctx, access.InterfaceLog); err != nil {
-		return httpx.List[Call]{}, err
+		return httpx.List[InterfaceCall]{}, err
 	}
 	f.Q = p.Q
 	rows, n, err := listCalls(ctx, s.db.Read(), f, p)
 	if err != nil {
-		return httpx.List[Call]{}, err
+		return httpx.List[InterfaceCall]{}, err
 	}
 	return httpx.NewList(rows, n, p, s.db.Now()), nil
 }

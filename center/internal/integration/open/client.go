@@ -70,36 +70,36 @@ const (
 	Revoked  = "revoked"
 )
 
-// Client is one application for interfaces, and what became of it.
-type Client struct {
-	ID          string       `json:"id"`
-	AppID       string       `json:"appId"`
-	AppName     string       `json:"appName"`
-	AppKey      string       `json:"appKey,omitempty" doc:"Goes into X-Jx-App"`
-	Purpose     string       `json:"purpose"`
-	Kinds       []string     `json:"kinds"`
-	QuotaDay    int64        `json:"quotaDay"`
-	RateSecond  int          `json:"rateSecond"`
-	IPs         []string     `json:"ips"`
-	Prefixes    []string     `json:"prefixes"`
-	FromAt      clock.Stamp  `json:"fromAt"`
-	ToAt        clock.Stamp  `json:"toAt"`
-	State       string       `json:"state" enum:"pending,approved,active,rejected,revoked"`
-	Expired     bool         `json:"expired"`
-	Note        string       `json:"note,omitempty"`
-	AppliedBy   string       `json:"appliedBy"`
-	AppliedName string       `json:"appliedName"`
-	AppliedAt   clock.Stamp  `json:"appliedAt"`
-	DecidedName string       `json:"decidedName,omitempty"`
-	DecidedAt   *clock.Stamp `json:"decidedAt,omitempty"`
-	LastCallAt  *clock.Stamp `json:"lastCallAt,omitempty"`
-	CallsToday  int64        `json:"callsToday"`
-	Keys        []KeyInfo    `json:"keys"`
-	Rev         int64        `json:"rev"`
+// InterfaceClient is one application for interfaces, and what became of it.
+type InterfaceClient struct {
+	ID          string         `json:"id"`
+	AppID       string         `json:"appId"`
+	AppName     string         `json:"appName"`
+	AppKey      string         `json:"appKey,omitempty" doc:"Goes into X-Jx-App"`
+	Purpose     string         `json:"purpose"`
+	Kinds       []string       `json:"kinds"`
+	QuotaDay    int64          `json:"quotaDay"`
+	RateSecond  int            `json:"rateSecond"`
+	IPs         []string       `json:"ips"`
+	Prefixes    []string       `json:"prefixes"`
+	FromAt      clock.Stamp    `json:"fromAt"`
+	ToAt        clock.Stamp    `json:"toAt"`
+	State       string         `json:"state" enum:"pending,approved,active,rejected,revoked"`
+	Expired     bool           `json:"expired"`
+	Note        string         `json:"note,omitempty"`
+	AppliedBy   string         `json:"appliedBy"`
+	AppliedName string         `json:"appliedName"`
+	AppliedAt   clock.Stamp    `json:"appliedAt"`
+	DecidedName string         `json:"decidedName,omitempty"`
+	DecidedAt   *clock.Stamp   `json:"decidedAt,omitempty"`
+	LastCallAt  *clock.Stamp   `json:"lastCallAt,omitempty"`
+	CallsToday  int64          `json:"callsToday"`
+	Keys        []InterfaceKey `json:"keys"`
+	Rev         int64          `json:"rev"`
 }
 
-// KeyInfo is a key without the key.
-type KeyInfo struct {
+// InterfaceKey is a key without the key.
+type InterfaceKey struct {
 	ID        string       `json:"id"`
 	Hint      string       `json:"hint" doc:"Last four characters"`
 	CreatedAt clock.Stamp  `json:"createdAt"`
@@ -107,8 +107,8 @@ type KeyInfo struct {
 	UsedAt    *clock.Stamp `json:"usedAt,omitempty"`
 }
 
-// Application is what is applied for.
-type Application struct {
+// InterfaceForm is what is applied for.
+type InterfaceForm struct {
 	AppID      string      `json:"appId" maxLength:"40"`
 	Purpose    string      `json:"purpose" maxLength:"1000"`
 	Kinds      []string    `json:"kinds" maxItems:"10"`
@@ -127,7 +127,7 @@ const (
 	maxValid = 3 * 366 * 24 * time.Hour
 )
 
-func (a *Application) check(now time.Time) error {
+func (a *InterfaceForm) check(now time.Time) error {
 	var f errs.Fields
 	a.Purpose = strings.TrimSpace(a.Purpose)
 	f.Check(a.AppID != "", "appId", "请选择要接入的应用")

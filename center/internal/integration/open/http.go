@@ -69,27 +69,27 @@ func (s *Service) Register(api huma.API) {
 			App   string `query:"app" maxLength:"40"`
 			httpx.Paging
 		},
-		) (*httpx.Body[httpx.List[Client]], error) {
+		) (*httpx.Body[httpx.List[InterfaceClient]], error) {
 			return httpx.Out(s.List(ctx, Filter{State: in.State, Kind: in.Kind, AppID: in.App}, in.Paging))
 		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/interfaces/{id}", "get-interface-client", "One application for interfaces"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[Client], error) {
+		func(ctx context.Context, in *idInput) (*httpx.Body[InterfaceClient], error) {
 			return httpx.Out(s.Get(ctx, in.ID))
 		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/interfaces/{id}/changes", "list-interface-changes", "Change log"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[[]trail.Change], error) {
+		func(ctx context.Context, in *idInput) (*httpx.Body[[]trail.LoggedChange], error) {
 			return httpx.Out(s.Changes(ctx, in.ID))
 		})
 	httpx.Register(api, access.InterfaceApply, op(http.MethodPost, "/api/interfaces", "apply-interface", "Apply for interfaces"),
-		func(ctx context.Context, in *struct{ Body Application }) (*httpx.Body[Client], error) {
+		func(ctx context.Context, in *struct{ Body InterfaceForm }) (*httpx.Body[InterfaceClient], error) {
 			return httpx.Out(s.Apply(ctx, in.Body))
 		})
 	httpx.Register(api, access.InterfaceApprove, op(http.MethodPost, "/api/interfaces/{id}/decision", "decide-interface", "Approve or reject"),
-		func(ctx context.Context, in *decideInput) (*httpx.Body[Client], error) {
+		func(ctx context.Context, in *decideInput) (*httpx.Body[InterfaceClient], error) {
 			return httpx.Out(s.Decide(ctx, in.ID, in.Body.Approve, in.Body.Reason, in.Body.Rev))
 		})
 	httpx.Register(api, access.InterfaceApply, op(http.MethodPost, "/api/interfaces/{id}/key", "take-interface-key", "Take the key, once"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[Issued], error) {
+		func(ctx context.Context, in *idInput) (*httpx.Body[IssuedKey], error) {
 			return httpx.Out(s.TakeKey(ctx, in.ID))
 		})
 	httpx.Register(api, access.InterfaceApply, op(http.MethodPost, "/api/interfaces/{id}/rotation", "rotate-interface-key", "Change the key"),
@@ -97,37 +97,39 @@ func (s *Service) Register(api huma.API) {
 			ID   string `path:"id" maxLength:"40"`
 			Body rotateBody
 		},
-		) (*httpx.Body[Issued], error) {
+		) (*httpx.Body[IssuedKey], error) {
 			return httpx.Out(s.Rotate(ctx, in.ID, in.Body.overlap()))
 		})
 	httpx.Register(api, access.InterfaceApprove, op(http.MethodPost, "/api/interfaces/{id}/revocation", "revoke-interface", "Revoke at once"),
-		func(ctx context.Context, in *reasonInput) (*httpx.Body[Client], error) {
+		func(ctx context.Context, in *reasonInput) (*httpx.Body[InterfaceClient], error) {
 			return httpx.Out(s.Revoke(ctx, in.ID, in.Body.Reason, access.InterfaceApprove))
 		})
 	httpx.Register(api, access.InterfaceApply, op(http.MethodPost, "/api/interfaces/{id}/withdrawal", "withdraw-interface", "Give the interfaces up"),
-		func(ctx context.Context, in *reasonInput) (*httpx.Body[Client], error) {
+		func(ctx context.Context, in *reasonInput) (*httpx.Body[InterfaceClient], error) {
 			return httpx.Out(s.Revoke(ctx, in.ID, in.Body.Reason, access.InterfaceApply))
 		})
 	httpx.Register(api, access.InterfaceLog, op(http.MethodGet, "/api/interface-calls", "list-interface-calls", "Call log"),
-		func(ctx context.Context, in *callsInput) (*httpx.Body[httpx.List[Call]], error) {
+		func(ctx context.Context, in *callsInput) (*httpx.Body[httpx.List[InterfaceCall]], error) {
 			return httpx.Out(s.Calls(ctx, in.filter(), in.Paging))
 		})
 	httpx.Register(api, access.InterfaceLog, op(http.MethodGet, "/api/interface-calls/export", "export-interface-calls", "Call log as a sheet"),
 		func(ctx context.Context, in *callsInput) (*sheet.File, error) { return s.ExportCalls(ctx, in.filter()) })
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/interface-docs", "get-interface-docs", "The open interfaces as OpenAPI"),
-		func(_ context.Context, _ *struct{}) (*httpx.Body[Document], error) { return httpx.Out(document(api)) })
+		func(_ context.Context, _ *struct{}) (*httpx.Body[OpenDocument], error) {
+			return httpx.Out(document(api))
+		})
 	httpx.Register(api, httpx.SignedIn, op(http.MethodPost, "/api/registry/{id}/ticket", "open-application", "A one-time ticket into an outside application"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[Ticket], error) {
+		func(ctx context.Context, in *idInput) (*httpx.Body[AppTicket], error) {
 			return httpx.Out(s.NewTicket(ctx, in.ID))
 		})
 }
 
-// Document is an OpenAPI document.
-type Document map[string]any
+// OpenDocument is an OpenAPI document.
+type OpenDocument map[string]any
 
 // document cuts the open interfaces out of the whole description, with the
 // schemas that they use.
-func document(api huma.API) (Document, error) {
+func document(api huma.API) (OpenDocument, error) {
 	raw, err := json.Marshal(api.OpenAPI())
 	if err != nil {
 		return nil, err
@@ -147,7 +149,7 @@ func document(api huma.API) (Document, error) {
 	schemas, _ := components["schemas"].(map[string]any)
 	used := map[string]any{}
 	collect(paths, schemas, used)
-	return Document{"openapi": all["openapi"], "info": all["info"], "paths": paths, "components": map[string]any{"schemas": used}}, nil
+	return OpenDocument{"openapi": all["openapi"], "info": all["info"], "paths": paths, "components": map[string]any{"schemas": used}}, nil
 }
 
 // collect follows references from a part of the document.

@@ -47,7 +47,7 @@ func (s *Service) signed(kind string) func(huma.Context, func(huma.Context)) {
 		in := Incoming{Method: hc.Method(), Path: path, Query: query, IP: who.IP, App: hc.Header(sign.HeaderApp), Time: hc.Header(sign.HeaderTime),
 			Nonce: hc.Header(sign.HeaderNonce), Sign: hc.Header(sign.HeaderSign), Kind: kind}
 		in.Body = fc.BodyRaw() // as it was sent, before any decompression
-		call := Call{At: clock.At(start), Kind: kind, Operation: hc.Operation().OperationID, Method: in.Method, Path: clip(path, 200), IP: in.IP, RequestID: who.RequestID}
+		call := InterfaceCall{At: clock.At(start), Kind: kind, Operation: hc.Operation().OperationID, Method: in.Method, Path: clip(path, 200), IP: in.IP, RequestID: who.RequestID}
 		c, err := s.Admit(ctx, in)
 		call.ClientID, call.AppName = c.ID, c.AppName
 		if err == nil {
@@ -203,7 +203,7 @@ func (s *Service) registerIdentity(api huma.API) {
 				Ticket string `json:"ticket" minLength:"16" maxLength:"64"`
 			}
 		},
-		) (*httpx.Body[Identity], error) {
+		) (*httpx.Body[OpenIdentity], error) {
 			return httpx.Out(s.spendTicket(ctx, of(ctx), in.Body.Ticket))
 		})
 	if s.o.Tokens != nil {
@@ -213,16 +213,16 @@ func (s *Service) registerIdentity(api huma.API) {
 					Token string `json:"token" minLength:"8" maxLength:"200"`
 				}
 			},
-			) (*httpx.Body[Identity], error) {
+			) (*httpx.Body[OpenIdentity], error) {
 				return httpx.Out(s.introspect(ctx, in.Body.Token))
 			})
 	}
 	add(s, api, KindAuthorize, http.MethodPost, "/authorisation/check", "authorisation-check", "Whether a person has a permission, and where",
-		func(ctx context.Context, in *struct{ Body Question }) (*httpx.Body[Verdict], error) {
+		func(ctx context.Context, in *struct{ Body OpenQuestion }) (*httpx.Body[OpenVerdict], error) {
 			return httpx.Out(s.verdict(ctx, in.Body))
 		})
 	add(s, api, KindAuthorize, http.MethodGet, "/authorisation/persons/{id}", "authorisation-person", "Roles and permissions of a person",
-		func(ctx context.Context, in *pathID) (*httpx.Body[Rights], error) {
+		func(ctx context.Context, in *pathID) (*httpx.Body[OpenRights], error) {
 			return httpx.Out(s.rights(ctx, in.ID))
 		})
 }
@@ -251,7 +251,7 @@ type closeInput struct {
 
 func (s *Service) registerTodos(api huma.API) {
 	add(s, api, KindTodo, http.MethodPost, "/todos", "todo-put", "Create or update a to-do",
-		func(ctx context.Context, in *struct{ Body Todo }) (*httpx.Body[TodoState], error) {
+		func(ctx context.Context, in *struct{ Body OpenTodo }) (*httpx.Body[OpenTodoState], error) {
 			return httpx.Out(s.putTodo(ctx, of(ctx), in.Body))
 		})
 	add(s, api, KindTodo, http.MethodGet, "/todos", "todos", "The to-dos that this application pushed",
@@ -259,13 +259,13 @@ func (s *Service) registerTodos(api huma.API) {
 			State string `query:"state" enum:",open,done,cancelled"`
 			httpx.Paging
 		},
-		) (*httpx.Body[httpx.List[TodoState]], error) {
+		) (*httpx.Body[httpx.List[OpenTodoState]], error) {
 			rows, n, err := todos(ctx, s.db.Read(), of(ctx).ID, in.State, in.Paging)
 			return httpx.Out(httpx.NewList(rows, n, in.Paging, s.db.Now()), err)
 		})
 	for _, x := range []struct{ verb, state, summary string }{{"done", "done", "Close a to-do as done"}, {"cancel", "cancelled", "Withdraw a to-do"}} {
 		add(s, api, KindTodo, http.MethodPost, "/todos/{id}/"+x.verb, "todo-"+x.verb, x.summary,
-			func(ctx context.Context, in *closeInput) (*httpx.Body[TodoState], error) {
+			func(ctx context.Context, in *closeInput) (*httpx.Body[OpenTodoState], error) {
 				return httpx.Out(s.closeTodo(ctx, of(ctx), in.ID, x.state, in.Body.Outcome))
 			})
 	}
@@ -291,19 +291,19 @@ func (s *Service) registerSelf(api huma.API) {
 			To     string `query:"to" format:"date-time"`
 			httpx.Paging
 		},
-		) (*httpx.Body[httpx.List[Call]], error) {
+		) (*httpx.Body[httpx.List[InterfaceCall]], error) {
 			return httpx.Out(s.ownCalls(ctx, of(ctx), CallFilter{Result: in.Result, Code: in.Code, From: moment(in.From), To: moment(in.To)}, in.Paging))
 		})
 	add(s, api, KindLog, http.MethodGet, "/audit", "audit", "Audit records of what this application did",
-		func(ctx context.Context, in *struct{ httpx.Paging }) (*httpx.Body[httpx.List[AuditFact]], error) {
+		func(ctx context.Context, in *struct{ httpx.Paging }) (*httpx.Body[httpx.List[OpenAudit]], error) {
 			return httpx.Out(s.ownAudit(ctx, of(ctx), in.Paging))
 		})
 	add(s, api, KindSelf, http.MethodGet, "/self", "self", "What this application was granted and has used",
-		func(ctx context.Context, _ *struct{}) (*httpx.Body[SelfView], error) {
+		func(ctx context.Context, _ *struct{}) (*httpx.Body[OpenSelf], error) {
 			return httpx.Out(s.self(ctx, of(ctx)))
 		})
 	add(s, api, KindSelf, http.MethodPost, "/self/key", "self-key", "Change the key; the old one stays valid for the overlap",
-		func(ctx context.Context, in *struct{ Body rotateBody }) (*httpx.Body[Issued], error) {
+		func(ctx context.Context, in *struct{ Body rotateBody }) (*httpx.Body[IssuedKey], error) {
 			return httpx.Out(s.rotate(ctx, of(ctx).ID, in.Body.overlap()))
 		})
 }

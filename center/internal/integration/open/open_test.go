@@ -37,9 +37,9 @@ func people() map[string]access.Actor {
 		return a
 	}
 	return map[string]access.Actor{
-		"sys": who("sys", access.RoleView, access.AppManage, access.InterfaceApply),
-		"sec": who("sec", access.RoleView, access.AppApprove, access.PermissionApprove, access.InterfaceApprove, access.InterfaceLog),
-		"two": who("two", access.RoleView, access.AppManage, access.AppApprove, access.InterfaceApply, access.InterfaceApprove, access.PermissionApprove),
+		"sys": who("sys", access.AppView, access.InterfaceView, access.AppManage, access.InterfaceApply),
+		"sec": who("sec", access.AppView, access.InterfaceView, access.AppApprove, access.PermissionApprove, access.InterfaceApprove, access.InterfaceLog),
+		"two": who("two", access.AppView, access.InterfaceView, access.AppManage, access.AppApprove, access.InterfaceApply, access.InterfaceApprove, access.PermissionApprove),
 		"off": {ID: "off", Name: "officer", RegionCode: "310101013", OrgLevel: "squad", Roles: []string{"officer"}, Perms: map[string]bool{access.OrderView: true}, Scope: access.Scope{Prefixes: []string{"310101013"}}},
 	}
 }
@@ -100,8 +100,8 @@ func (c codes) Functions(context.Context, string) ([]open.FunctionFact, error) {
 // todos is a to-do centre that counts.
 type todos struct{ puts, closed atomic.Int64 }
 
-func (t *todos) Put(context.Context, db.Tx, string, open.Todo) error { t.puts.Add(1); return nil }
-func (t *todos) Close(context.Context, db.Tx, open.Todo, bool, string) error {
+func (t *todos) Put(context.Context, db.Tx, string, open.OpenTodo) error { t.puts.Add(1); return nil }
+func (t *todos) Close(context.Context, db.Tx, open.OpenTodo, bool, string) error {
 	t.closed.Add(1)
 	return nil
 }
@@ -180,10 +180,10 @@ func (k key) call(t *testing.T, c center, at time.Time, method, path, body strin
 
 // application registers an outside application and its interfaces, up to the
 // key, by two people.
-func application(t *testing.T, c center, d *db.DB, change map[string]any) (open.Client, key) {
+func application(t *testing.T, c center, d *db.DB, change map[string]any) (open.InterfaceClient, key) {
 	t.Helper()
 	code := fmt.Sprintf("parking.%d", nonces.Add(1))
-	e := testkit.JSON[registry.Entry](t, c.do(t, "sys", "POST", "/api/registry", map[string]any{"kind": "app", "code": code, "name": "停车平台", "route": "https://parking.example/in"}, 200))
+	e := testkit.JSON[registry.Registration](t, c.do(t, "sys", "POST", "/api/registry", map[string]any{"kind": "app", "code": code, "name": "停车平台", "route": "https://parking.example/in"}, 200))
 	c.do(t, "sec", "POST", "/api/registry/"+e.ID+"/decision", map[string]any{"approve": true, "rev": e.Rev}, 200)
 	in := map[string]any{
 		"appId": e.ID, "purpose": "停车平台读取预警并推送待办", "kinds": []string{"user", "identity", "authorisation", "business", "todo", "application", "log"},
@@ -193,10 +193,10 @@ func application(t *testing.T, c center, d *db.DB, change map[string]any) (open.
 	for k, v := range change {
 		in[k] = v
 	}
-	cl := testkit.JSON[open.Client](t, c.do(t, "sys", "POST", "/api/interfaces", in, 200))
+	cl := testkit.JSON[open.InterfaceClient](t, c.do(t, "sys", "POST", "/api/interfaces", in, 200))
 	c.do(t, "sec", "POST", "/api/interfaces/"+cl.ID+"/decision", map[string]any{"approve": true, "rev": cl.Rev}, 200)
-	is := testkit.JSON[open.Issued](t, c.do(t, "sys", "POST", "/api/interfaces/"+cl.ID+"/key", nil, 200))
-	cl = testkit.JSON[open.Client](t, c.do(t, "sys", "GET", "/api/interfaces/"+cl.ID, nil, 200))
+	is := testkit.JSON[open.IssuedKey](t, c.do(t, "sys", "POST", "/api/interfaces/"+cl.ID+"/key", nil, 200))
+	cl = testkit.JSON[open.InterfaceClient](t, c.do(t, "sys", "GET", "/api/interfaces/"+cl.ID, nil, 200))
 	return cl, key{is.AppKey, is.Secret}
 }
 
@@ -266,7 +266,7 @@ func TestEachRefusalHasItsOwnCode(t *testing.T) {
 		if err := c.open.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		log := testkit.JSON[httpx.List[open.Call]](t, c.do(t, "sec", "GET", "/api/interface-calls?size=100", nil, 200))
+		log := testkit.JSON[httpx.List[open.InterfaceCall]](t, c.do(t, "sec", "GET", "/api/interface-calls?size=100", nil, 200))
 		seen := map[string]int{}
 		for _, x := range log.Items {
 			seen[x.Code]++
@@ -317,11 +317,11 @@ func TestReplayAcrossProcesses(t *testing.T) {
 func TestTwoPersons(t *testing.T) {
 	testkit.EachDB(t, func(t *testing.T, d *db.DB, fc *clock.Fake) {
 		c := newCenter(t, d, fc)
-		e := testkit.JSON[registry.Entry](t, c.do(t, "two", "POST", "/api/registry", map[string]any{"kind": "app", "code": "own.app", "name": "自批"}, 200))
+		e := testkit.JSON[registry.Registration](t, c.do(t, "two", "POST", "/api/registry", map[string]any{"kind": "app", "code": "own.app", "name": "自批"}, 200))
 		c.do(t, "two", "POST", "/api/registry/"+e.ID+"/decision", map[string]any{"approve": true, "rev": e.Rev}, 409)
 		c.do(t, "sys", "POST", "/api/interfaces", map[string]any{"appId": e.ID, "purpose": "还没有批准的应用", "kinds": []string{"user"}, "quotaDay": 1, "rateSecond": 1, "ips": []string{"10.0.0.1"}, "prefixes": []string{"31"}, "fromAt": clock.At(d.Now()), "toAt": clock.At(d.Now().AddDate(0, 1, 0))}, 422)
 		c.do(t, "sec", "POST", "/api/registry/"+e.ID+"/decision", map[string]any{"approve": true, "rev": e.Rev}, 200)
-		cl := testkit.JSON[open.Client](t, c.do(t, "two", "POST", "/api/interfaces", map[string]any{"appId": e.ID, "purpose": "自己批自己的申请", "kinds": []string{"user"}, "quotaDay": 1, "rateSecond": 1, "ips": []string{"10.0.0.1"}, "prefixes": []string{"31"}, "fromAt": clock.At(d.Now()), "toAt": clock.At(d.Now().AddDate(0, 1, 0))}, 200))
+		cl := testkit.JSON[open.InterfaceClient](t, c.do(t, "two", "POST", "/api/interfaces", map[string]any{"appId": e.ID, "purpose": "自己批自己的申请", "kinds": []string{"user"}, "quotaDay": 1, "rateSecond": 1, "ips": []string{"10.0.0.1"}, "prefixes": []string{"31"}, "fromAt": clock.At(d.Now()), "toAt": clock.At(d.Now().AddDate(0, 1, 0))}, 200))
 		c.do(t, "two", "POST", "/api/interfaces/"+cl.ID+"/decision", map[string]any{"approve": true, "rev": cl.Rev}, 409)
 		c.do(t, "sys", "POST", "/api/interfaces/"+cl.ID+"/key", nil, 409) // not approved
 		c.do(t, "sec", "POST", "/api/interfaces/"+cl.ID+"/decision", map[string]any{"approve": false, "rev": cl.Rev}, 422)
@@ -338,7 +338,7 @@ func TestRotationAndSelf(t *testing.T) {
 	testkit.EachDB(t, func(t *testing.T, d *db.DB, fc *clock.Fake) {
 		c := newCenter(t, d, fc)
 		cl, old := application(t, c, d, nil)
-		is := testkit.JSON[open.Issued](t, c.do(t, "sys", "POST", "/api/interfaces/"+cl.ID+"/rotation", map[string]any{"overlapHours": 2}, 200))
+		is := testkit.JSON[open.IssuedKey](t, c.do(t, "sys", "POST", "/api/interfaces/"+cl.ID+"/rotation", map[string]any{"overlapHours": 2}, 200))
 		fresh := key{is.AppKey, is.Secret}
 		for _, k := range []key{old, fresh} {
 			if code, out := k.call(t, c, d.Now(), "GET", "/api/open/v1/self", ""); code != 200 {
@@ -356,9 +356,9 @@ func TestRotationAndSelf(t *testing.T) {
 		if code, _ := fresh.call(t, c, d.Now(), "GET", "/api/open/v1/self", ""); code != 401 {
 			t.Fatalf("a key without overlap still works: %d", code)
 		}
-		third := key{is.AppKey, testkit.JSON[open.Issued](t, out).Secret}
+		third := key{is.AppKey, testkit.JSON[open.IssuedKey](t, out).Secret}
 		code, out = third.call(t, c, d.Now(), "GET", "/api/open/v1/self", "")
-		if v := testkit.JSON[open.SelfView](t, out); code != 200 || len(v.Keys) != 1 || v.CallsToday != 4 {
+		if v := testkit.JSON[open.OpenSelf](t, out); code != 200 || len(v.Keys) != 1 || v.CallsToday != 4 {
 			t.Fatalf("%d %s", code, out)
 		}
 	})
@@ -402,7 +402,7 @@ func TestIdentityAndAuthorisation(t *testing.T) {
 	testkit.EachDB(t, func(t *testing.T, d *db.DB, fc *clock.Fake) {
 		c := newCenter(t, d, fc)
 		cl, k := application(t, c, d, nil)
-		ticket := testkit.JSON[open.Ticket](t, c.do(t, "off", "POST", "/api/registry/"+cl.AppID+"/ticket", nil, 200))
+		ticket := testkit.JSON[open.AppTicket](t, c.do(t, "off", "POST", "/api/registry/"+cl.AppID+"/ticket", nil, 200))
 		body := `{"ticket":"` + ticket.Ticket + `"}`
 		_, other := application(t, c, d, nil)
 		if code, _ := other.call(t, c, d.Now(), "POST", "/api/open/v1/identity/ticket", body); code != 401 {
@@ -415,19 +415,19 @@ func TestIdentityAndAuthorisation(t *testing.T) {
 		if code, _ := k.call(t, c, d.Now(), "POST", "/api/open/v1/identity/ticket", body); code != 401 {
 			t.Fatalf("a ticket works twice: %d", code)
 		}
-		ask := func(perm, region string) open.Verdict {
+		ask := func(perm, region string) open.OpenVerdict {
 			code, out := k.call(t, c, d.Now(), "POST", "/api/open/v1/authorisation/check", fmt.Sprintf(`{"personId":"off","permission":%q,"regionCode":%q}`, perm, region))
 			if code != http.StatusOK {
 				t.Fatalf("%d %s", code, out)
 			}
-			return testkit.JSON[open.Verdict](t, out)
+			return testkit.JSON[open.OpenVerdict](t, out)
 		}
 		if !ask(access.OrderView, "310101013").Allowed || ask(access.OrderView, "310104").Allowed || ask(access.AlertView, "").Allowed {
 			t.Fatal("the center's own permissions are answered wrongly")
 		}
 		// A registered code: nothing before approval, then by rule, then
 		// nothing after the row was changed beside the center.
-		e := testkit.JSON[registry.Entry](t, c.do(t, "sys", "POST", "/api/registry", map[string]any{"kind": "permission", "appId": cl.AppID, "code": "parking.tow", "name": "拖车", "rules": []map[string]any{{"role": "officer", "orgLevel": "squad", "scope": "own"}}}, 200))
+		e := testkit.JSON[registry.Registration](t, c.do(t, "sys", "POST", "/api/registry", map[string]any{"kind": "permission", "appId": cl.AppID, "code": "parking.tow", "name": "拖车", "rules": []map[string]any{{"role": "officer", "orgLevel": "squad", "scope": "own"}}}, 200))
 		if ask("parking.tow", "310101013").Allowed {
 			t.Fatal("a code works before it is approved")
 		}
@@ -444,7 +444,7 @@ func TestIdentityAndAuthorisation(t *testing.T) {
 		if v := ask("parking.tow", "310101013"); v.Allowed || !strings.Contains(v.Reason, "签名") {
 			t.Fatalf("a changed row still works: %+v", v)
 		}
-		got := testkit.JSON[registry.Entry](t, c.do(t, "sys", "GET", "/api/registry/"+e.ID, nil, 200))
+		got := testkit.JSON[registry.Registration](t, c.do(t, "sys", "GET", "/api/registry/"+e.ID, nil, 200))
 		if got.Intact {
 			t.Fatal("the changed row is shown as intact")
 		}

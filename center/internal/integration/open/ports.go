@@ -105,8 +105,8 @@ type Business interface {
 
 // Todos is the to-do centre.
 type Todos interface {
-	Put(ctx context.Context, tx db.Tx, appName string, t Todo) error
-	Close(ctx context.Context, tx db.Tx, t Todo, cancelled bool, outcome string) error
+	Put(ctx context.Context, tx db.Tx, appName string, t OpenTodo) error
+	Close(ctx context.Context, tx db.Tx, t OpenTodo, cancelled bool, outcome string) error
 }
 
 // Introspection is what a token stands for.

@@ -6,32 +6,32 @@ import (
 	"jiexun/center/internal/access"
 )
 
-// Right is one permission of a person and where it holds.
-type Right struct {
+// OpenRight is one permission of a person and where it holds.
+type OpenRight struct {
 	Permission string   `json:"permission"`
 	Prefixes   []string `json:"prefixes"`
 }
 
-// Rights are what a person may do.
-type Rights struct {
-	PersonID string   `json:"personId"`
-	Name     string   `json:"name"`
-	OrgName  string   `json:"orgName"`
-	Roles    []string `json:"roles"`
-	Rights   []Right  `json:"rights"`
+// OpenRights are what a person may do.
+type OpenRights struct {
+	PersonID string      `json:"personId"`
+	Name     string      `json:"name"`
+	OrgName  string      `json:"orgName"`
+	Roles    []string    `json:"roles"`
+	Rights   []OpenRight `json:"rights"`
 }
 
-func (s *Service) rights(ctx context.Context, id string) (Rights, error) {
+func (s *Service) rights(ctx context.Context, id string) (OpenRights, error) {
 	a, err := s.person(ctx, id, "")
 	if err != nil {
-		return Rights{}, err
+		return OpenRights{}, err
 	}
-	out := Rights{PersonID: a.ID, Name: a.Name, OrgName: a.OrgName, Roles: a.Roles, Rights: []Right{}}
+	out := OpenRights{PersonID: a.ID, Name: a.Name, OrgName: a.OrgName, Roles: a.Roles, Rights: []OpenRight{}}
 	for _, p := range access.Permissions() {
 		if !a.Has(p.Code) {
 			continue
 		}
-		r := Right{Permission: p.Code, Prefixes: a.ScopeFor(p.Code).Prefixes}
+		r := OpenRight{Permission: p.Code, Prefixes: a.ScopeFor(p.Code).Prefixes}
 		if r.Prefixes == nil {
 			r.Prefixes = []string{}
 		}
@@ -40,10 +40,10 @@ func (s *Service) rights(ctx context.Context, id string) (Rights, error) {
 	return out, nil
 }
 
-func (s *Service) introspect(ctx context.Context, token string) (Identity, error) {
+func (s *Service) introspect(ctx context.Context, token string) (OpenIdentity, error) {
 	t, ok, err := s.o.Tokens.Introspect(ctx, token)
 	if err != nil || !ok {
-		return Identity{}, err
+		return OpenIdentity{}, err
 	}
 	out, err := s.identity(ctx, t.PersonID)
 	if err == nil && out.Active {

@@ -22,7 +22,7 @@ import (
 )
 
 // ViewPerm opens the lists.
-const ViewPerm = access.RoleView
+const ViewPerm = access.InterfaceView
 
 const keyPurpose = "app.key"
 
@@ -64,37 +64,37 @@ func New(o Options) *Service {
 	return &Service{o: o, db: o.DB, kick: make(chan struct{}, 1)}
 }
 
-func (s *Service) client(r joined, now time.Time, today map[string]int64, keys []keyRow) Client {
-	c := Client{
+func (s *Service) client(r joined, now time.Time, today map[string]int64, keys []keyRow) InterfaceClient {
+	c := InterfaceClient{
 		ID: r.ID, AppID: r.AppID, AppName: r.AppName, AppKey: r.AppKey, Purpose: r.Purpose, Kinds: split(r.Kinds), QuotaDay: r.QuotaDay,
 		RateSecond: r.RateSecond, IPs: split(r.IPs), Prefixes: split(r.Prefixes), FromAt: r.FromAt, ToAt: r.ToAt, State: r.State,
 		Expired: r.ToAt <= clock.At(now), Note: r.Note, AppliedBy: r.AppliedBy, AppliedName: r.AppliedName, AppliedAt: r.AppliedAt,
-		DecidedName: r.DecidedName, DecidedAt: r.DecidedAt, LastCallAt: r.LastCallAt, CallsToday: today[r.ID], Keys: []KeyInfo{}, Rev: r.Rev,
+		DecidedName: r.DecidedName, DecidedAt: r.DecidedAt, LastCallAt: r.LastCallAt, CallsToday: today[r.ID], Keys: []InterfaceKey{}, Rev: r.Rev,
 	}
 	for _, k := range keys {
 		if k.EndsAt == nil || *k.EndsAt > clock.At(now) {
-			c.Keys = append(c.Keys, KeyInfo{ID: k.ID, Hint: k.Hint, CreatedAt: k.CreatedAt, EndsAt: k.EndsAt, UsedAt: k.UsedAt})
+			c.Keys = append(c.Keys, InterfaceKey{ID: k.ID, Hint: k.Hint, CreatedAt: k.CreatedAt, EndsAt: k.EndsAt, UsedAt: k.UsedAt})
 		}
 	}
 	return c
 }
 
 // List gives one page of clients.
-func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Client], error) {
+func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[InterfaceClient], error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
-		return httpx.List[Client]{}, err
+		return httpx.List[InterfaceClient]{}, err
 	}
 	f.Q = strings.TrimSpace(p.Q)
 	rows, n, err := list(ctx, s.db.Read(), f, p)
 	if err != nil {
-		return httpx.List[Client]{}, err
+		return httpx.List[InterfaceClient]{}, err
 	}
 	now := s.db.Now()
 	today, err := meters(ctx, s.db.Read(), clock.YMD(now))
 	if err != nil {
-		return httpx.List[Client]{}, err
+		return httpx.List[InterfaceClient]{}, err
 	}
-	out := make([]Client, len(rows))
+	out := make([]InterfaceClient, len(rows))
 	for i, r := range rows {
 		out[i] = s.client(r, now, today, nil)
 	}
@@ -102,32 +102,32 @@ func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.Lis
 }
 
 // Get gives one client with its keys' facts.
-func (s *Service) Get(ctx context.Context, id string) (Client, error) {
+func (s *Service) Get(ctx context.Context, id string) (InterfaceClient, error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	return s.view(ctx, id)
 }
 
-func (s *Service) view(ctx context.Context, id string) (Client, error) {
+func (s *Service) view(ctx context.Context, id string) (InterfaceClient, error) {
 	r, err := get(ctx, s.db.Read(), id)
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	keys, err := keysOf(ctx, s.db.Read(), id)
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	now := s.db.Now()
 	today, err := meters(ctx, s.db.Read(), clock.YMD(now))
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	return s.client(r, now, today, keys), nil
 }
 
 // Changes is the change log of a client.
-func (s *Service) Changes(ctx context.Context, id string) ([]trail.Change, error) {
+func (s *Service) Changes(ctx context.Context, id string) ([]trail.LoggedChange, error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
 		return nil, err
 	}
@@ -153,13 +153,13 @@ func note(ctx context.Context, tx db.Tx, act, summary, reason string, before, af
 }
 
 // Apply asks for interfaces for an approved outside application.
-func (s *Service) Apply(ctx context.Context, in Application) (Client, error) {
+func (s *Service) Apply(ctx context.Context, in InterfaceForm) (InterfaceClient, error) {
 	who, err := access.Need(ctx, access.InterfaceApply)
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	if err := in.check(s.db.Now()); err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	id := ids.New()
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
@@ -182,20 +182,20 @@ func (s *Service) Apply(ctx context.Context, in Application) (Client, error) {
 		return note(ctx, tx, "apply", "为应用“"+name+"”申请接口", in.Purpose, nil, &r)
 	})
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	return s.view(ctx, id)
 }
 
 // Decide approves or rejects an application; the applicant cannot.
-func (s *Service) Decide(ctx context.Context, id string, approve bool, reason string, rev int64) (Client, error) {
+func (s *Service) Decide(ctx context.Context, id string, approve bool, reason string, rev int64) (InterfaceClient, error) {
 	who, err := access.Need(ctx, access.InterfaceApprove)
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	reason = strings.TrimSpace(reason)
 	if !approve && reason == "" {
-		return Client{}, errs.Invalidf("reason", "请写明不同意的原因")
+		return InterfaceClient{}, errs.Invalidf("reason", "请写明不同意的原因")
 	}
 	err = s.change(ctx, id, rev, func(tx db.Tx, r *joined) (act, summary, why string, err error) {
 		switch {
@@ -213,13 +213,15 @@ func (s *Service) Decide(ctx context.Context, id string, approve bool, reason st
 		return "decide", "同意“" + r.AppName + "”的接口申请", reason, nil
 	})
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	return s.viewOwn(ctx, id)
 }
 
 // viewOwn is view for those who have just acted.
-func (s *Service) viewOwn(ctx context.Context, id string) (Client, error) { return s.view(ctx, id) }
+func (s *Service) viewOwn(ctx context.Context, id string) (InterfaceClient, error) {
+	return s.view(ctx, id)
+}
 
 // change loads a client, lets f change it, and saves it with its note.
 func (s *Service) change(ctx context.Context, id string, rev int64, f func(tx db.Tx, r *joined) (act, summary, reason string, err error)) error {
@@ -255,8 +257,8 @@ func newKey() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Issued is a fresh key; it is shown once and stored sealed only.
-type Issued struct {
+// IssuedKey is a fresh key; it is shown once and stored sealed only.
+type IssuedKey struct {
 	AppKey string `json:"appKey" doc:"Goes into X-Jx-App"`
 	Secret string `json:"secret" doc:"The key of the signature, shown this once"`
 	// OldEndsAt is until when the key before is valid too.
@@ -266,11 +268,11 @@ type Issued struct {
 func keyAAD(id string) string { return "integration_keys.sealed:" + id }
 
 // TakeKey issues the first key of an approved client.
-func (s *Service) TakeKey(ctx context.Context, id string) (Issued, error) {
+func (s *Service) TakeKey(ctx context.Context, id string) (IssuedKey, error) {
 	if _, err := access.Need(ctx, access.InterfaceApply); err != nil {
-		return Issued{}, err
+		return IssuedKey{}, err
 	}
-	var out Issued
+	var out IssuedKey
 	err := s.change(ctx, id, 0, func(tx db.Tx, r *joined) (act, summary, why string, err error) {
 		if r.State != Approved {
 			return "", "", "", errs.Conflict("密钥只能在批准后领取一次；已领取的请用“更换密钥”")
@@ -286,18 +288,18 @@ func (s *Service) TakeKey(ctx context.Context, id string) (Issued, error) {
 const maxOverlap = 7 * 24 * time.Hour
 
 // Rotate issues another key; the one before is valid for the overlap too.
-func (s *Service) Rotate(ctx context.Context, id string, overlap time.Duration) (Issued, error) {
+func (s *Service) Rotate(ctx context.Context, id string, overlap time.Duration) (IssuedKey, error) {
 	if _, err := access.Need(ctx, access.InterfaceApply); err != nil {
-		return Issued{}, err
+		return IssuedKey{}, err
 	}
 	return s.rotate(ctx, id, overlap)
 }
 
-func (s *Service) rotate(ctx context.Context, id string, overlap time.Duration) (Issued, error) {
+func (s *Service) rotate(ctx context.Context, id string, overlap time.Duration) (IssuedKey, error) {
 	if overlap < 0 || overlap > maxOverlap {
-		return Issued{}, errs.Invalidf("overlapHours", "新旧密钥并用的时间应为 0 到 168 小时")
+		return IssuedKey{}, errs.Invalidf("overlapHours", "新旧密钥并用的时间应为 0 到 168 小时")
 	}
-	var out Issued
+	var out IssuedKey
 	err := s.change(ctx, id, 0, func(tx db.Tx, r *joined) (act, summary, why string, err error) {
 		if r.State != Active {
 			return "", "", "", errs.Conflict("只有使用中的接口可以更换密钥")
@@ -308,22 +310,22 @@ func (s *Service) rotate(ctx context.Context, id string, overlap time.Duration) 
 	return out, err
 }
 
-func (s *Service) issue(ctx context.Context, tx db.Tx, r clientRow, overlap time.Duration) (Issued, error) {
+func (s *Service) issue(ctx context.Context, tx db.Tx, r clientRow, overlap time.Duration) (IssuedKey, error) {
 	until := clock.At(tx.Now().Add(overlap))
 	have, err := keysOf(ctx, tx, r.ID)
 	if err != nil {
-		return Issued{}, err
+		return IssuedKey{}, err
 	}
 	if err := endKeys(ctx, tx, r.ID, until); err != nil {
-		return Issued{}, err
+		return IssuedKey{}, err
 	}
 	k := keyRow{ID: ids.New(), ClientID: r.ID, CreatedAt: clock.At(tx.Now())}
 	secret := newKey()
 	k.Hint = secret[len(secret)-4:]
 	if k.Sealed, err = s.o.Keys.Seal(keyPurpose, secret, keyAAD(k.ID)); err != nil {
-		return Issued{}, fmt.Errorf("seal key: %w", err)
+		return IssuedKey{}, fmt.Errorf("seal key: %w", err)
 	}
-	out := Issued{AppKey: r.AppKey, Secret: secret}
+	out := IssuedKey{AppKey: r.AppKey, Secret: secret}
 	if len(have) > 0 && overlap > 0 {
 		out.OldEndsAt = &until
 	}
@@ -331,13 +333,13 @@ func (s *Service) issue(ctx context.Context, tx db.Tx, r clientRow, overlap time
 }
 
 // Revoke ends a client: from the next request on, on every center.
-func (s *Service) Revoke(ctx context.Context, id, reason, perm string) (Client, error) {
+func (s *Service) Revoke(ctx context.Context, id, reason, perm string) (InterfaceClient, error) {
 	if _, err := access.Need(ctx, perm); err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	reason = strings.TrimSpace(reason)
 	if reason == "" {
-		return Client{}, errs.Invalidf("reason", "请写明吊销的原因")
+		return InterfaceClient{}, errs.Invalidf("reason", "请写明吊销的原因")
 	}
 	err := s.change(ctx, id, 0, func(_ db.Tx, r *joined) (act, summary, why string, err error) {
 		if r.State == Revoked || r.State == Rejected {
@@ -347,7 +349,7 @@ func (s *Service) Revoke(ctx context.Context, id, reason, perm string) (Client, 
 		return "revoke", "吊销“" + r.AppName + "”的接口", reason, nil
 	})
 	if err != nil {
-		return Client{}, err
+		return InterfaceClient{}, err
 	}
 	return s.view(ctx, id)
 }

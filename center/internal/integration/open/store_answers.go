@@ -52,10 +52,10 @@ type todoRow struct {
 	UpdatedAt  clock.Stamp
 }
 
-func (r todoRow) state() TodoState {
-	return TodoState{
-		Todo:  Todo{ClientID: r.ClientID, ExternalID: r.ExternalID, Title: r.Title, Summary: r.Summary, URL: r.URL, AssigneeID: r.AssigneeID, RegionCode: r.RegionCode, Priority: r.Priority, DueAt: r.DueAt},
-		State: r.State, Outcome: r.Outcome, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+func (r todoRow) state() OpenTodoState {
+	return OpenTodoState{
+		OpenTodo: OpenTodo{ClientID: r.ClientID, ExternalID: r.ExternalID, Title: r.Title, Summary: r.Summary, URL: r.URL, AssigneeID: r.AssigneeID, RegionCode: r.RegionCode, Priority: r.Priority, DueAt: r.DueAt},
+		State:    r.State, Outcome: r.Outcome, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 
@@ -125,19 +125,19 @@ func useTicket(ctx context.Context, tx db.Tx, hash, app string) (string, bool, e
 	return r.PersonID, true, nil
 }
 
-func todoOf(ctx context.Context, q bun.IDB, client, id string) (TodoState, bool, error) {
+func todoOf(ctx context.Context, q bun.IDB, client, id string) (OpenTodoState, bool, error) {
 	var r todoRow
 	err := q.NewSelect().Model(&r).Where("d.client_id = ? AND d.external_id = ?", client, id).Scan(ctx)
 	if db.NoRows(err) {
-		return TodoState{}, false, nil
+		return OpenTodoState{}, false, nil
 	}
 	if err != nil {
-		return TodoState{}, false, fmt.Errorf("load pushed to-do: %w", err)
+		return OpenTodoState{}, false, fmt.Errorf("load pushed to-do: %w", err)
 	}
 	return r.state(), true, nil
 }
 
-func saveTodo(ctx context.Context, tx db.Tx, t Todo, state, outcome string) (TodoState, error) {
+func saveTodo(ctx context.Context, tx db.Tx, t OpenTodo, state, outcome string) (OpenTodoState, error) {
 	now := clock.At(tx.Now())
 	r := todoRow{ClientID: t.ClientID, ExternalID: t.ExternalID, Title: t.Title, Summary: t.Summary, URL: t.URL, AssigneeID: t.AssigneeID,
 		RegionCode: t.RegionCode, Priority: t.Priority, DueAt: t.DueAt, State: state, Outcome: outcome, CreatedAt: now, UpdatedAt: now}
@@ -146,13 +146,13 @@ func saveTodo(ctx context.Context, tx db.Tx, t Todo, state, outcome string) (Tod
 		q = q.Set("? = EXCLUDED.?", bun.Ident(c), bun.Ident(c))
 	}
 	if _, err := q.Exec(ctx); err != nil {
-		return TodoState{}, fmt.Errorf("save pushed to-do: %w", err)
+		return OpenTodoState{}, fmt.Errorf("save pushed to-do: %w", err)
 	}
 	out, _, err := todoOf(ctx, tx, t.ClientID, t.ExternalID)
 	return out, err
 }
 
-func todos(ctx context.Context, q bun.IDB, client, state string, p httpx.Paging) ([]TodoState, int64, error) {
+func todos(ctx context.Context, q bun.IDB, client, state string, p httpx.Paging) ([]OpenTodoState, int64, error) {
 	rows := []todoRow{}
 	s := q.NewSelect().Model(&rows).Where("d.client_id = ?", client)
 	if state != "" {
@@ -162,7 +162,7 @@ func todos(ctx context.Context, q bun.IDB, client, state string, p httpx.Paging)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list pushed to-dos: %w", err)
 	}
-	out := make([]TodoState, len(rows))
+	out := make([]OpenTodoState, len(rows))
 	for i, r := range rows {
 		out[i] = r.state()
 	}

@@ -31,17 +31,17 @@ type callRow struct {
 	Ymd       int
 }
 
-func (c Call) row() callRow {
+func (c InterfaceCall) row() callRow {
 	return callRow{ID: c.ID, ClientID: c.ClientID, AppName: c.AppName, Kind: c.Kind, Operation: c.Operation, Method: c.Method, Path: c.Path,
 		Status: c.Status, Code: c.Code, Ms: c.Ms, Bytes: c.Bytes, IP: c.IP, RequestID: c.RequestID, At: c.At, Ymd: clock.YMD(c.At.Time())}
 }
 
-func (r callRow) call() Call {
-	return Call{ID: r.ID, At: r.At, ClientID: r.ClientID, AppName: r.AppName, Kind: r.Kind, KindName: KindName(r.Kind), Operation: r.Operation, Method: r.Method,
+func (r callRow) call() InterfaceCall {
+	return InterfaceCall{ID: r.ID, At: r.At, ClientID: r.ClientID, AppName: r.AppName, Kind: r.Kind, KindName: KindName(r.Kind), Operation: r.Operation, Method: r.Method,
 		Path: r.Path, Status: r.Status, Code: r.Code, Ms: r.Ms, Bytes: r.Bytes, IP: r.IP, RequestID: r.RequestID}
 }
 
-func listCalls(ctx context.Context, q bun.IDB, f CallFilter, p httpx.Paging) ([]Call, int64, error) {
+func listCalls(ctx context.Context, q bun.IDB, f CallFilter, p httpx.Paging) ([]InterfaceCall, int64, error) {
 	order, err := p.Order(map[string]string{"at": "l.at", "ms": "l.ms", "bytes": "l.bytes", "status": "l.status"}, "l.at DESC")
 	if err != nil {
 		return nil, 0, err
@@ -74,7 +74,7 @@ func listCalls(ctx context.Context, q bun.IDB, f CallFilter, p httpx.Paging) ([]
 	if err != nil {
 		return nil, 0, fmt.Errorf("list calls: %w", err)
 	}
-	out := make([]Call, len(rows))
+	out := make([]InterfaceCall, len(rows))
 	for i, r := range rows {
 		out[i] = r.call()
 	}

@@ -45,8 +45,8 @@ const (
 	Rejected = "rejected"
 )
 
-// Rule gives a permission to the people who match it: all parts must hold.
-type Rule struct {
+// RegistrationRule gives a permission to the people who match it: all parts must hold.
+type RegistrationRule struct {
 	// Role is a role code, empty for any.
 	Role string `json:"role,omitempty" maxLength:"40"`
 	// OrgLevel is bureau, district, squad or unit, empty for any.
@@ -56,57 +56,57 @@ type Rule struct {
 	Scope string `json:"scope" enum:"own,grant,city"`
 }
 
-// Entry is one registration.
-type Entry struct {
-	ID          string       `json:"id"`
-	Kind        Kind         `json:"kind" enum:"app,function,permission"`
-	AppID       string       `json:"appId,omitempty"`
-	AppName     string       `json:"appName,omitempty"`
-	Code        string       `json:"code"`
-	Name        string       `json:"name"`
-	Description string       `json:"description"`
-	Internal    bool         `json:"internal"`
-	OwnerOrgID  string       `json:"ownerOrgId"`
-	OwnerName   string       `json:"ownerName"`
-	Version     string       `json:"version"`
-	Menu        string       `json:"menu"`
-	Route       string       `json:"route"`
-	Operations  []string     `json:"operations"`
-	Rules       []Rule       `json:"rules"`
-	State       string       `json:"state" enum:"pending,active,rejected"`
-	Enabled     bool         `json:"enabled"`
-	Note        string       `json:"note,omitempty"`
-	AppliedBy   string       `json:"appliedBy"`
-	AppliedName string       `json:"appliedName"`
-	AppliedAt   clock.Stamp  `json:"appliedAt"`
-	DecidedName string       `json:"decidedName,omitempty"`
-	DecidedAt   *clock.Stamp `json:"decidedAt,omitempty"`
+// Registration is one registration.
+type Registration struct {
+	ID          string             `json:"id"`
+	Kind        Kind               `json:"kind" enum:"app,function,permission"`
+	AppID       string             `json:"appId,omitempty"`
+	AppName     string             `json:"appName,omitempty"`
+	Code        string             `json:"code"`
+	Name        string             `json:"name"`
+	Description string             `json:"description"`
+	Internal    bool               `json:"internal"`
+	OwnerOrgID  string             `json:"ownerOrgId"`
+	OwnerName   string             `json:"ownerName"`
+	Version     string             `json:"version"`
+	Menu        string             `json:"menu"`
+	Route       string             `json:"route"`
+	Operations  []string           `json:"operations"`
+	Rules       []RegistrationRule `json:"rules"`
+	State       string             `json:"state" enum:"pending,active,rejected"`
+	Enabled     bool               `json:"enabled"`
+	Note        string             `json:"note,omitempty"`
+	AppliedBy   string             `json:"appliedBy"`
+	AppliedName string             `json:"appliedName"`
+	AppliedAt   clock.Stamp        `json:"appliedAt"`
+	DecidedName string             `json:"decidedName,omitempty"`
+	DecidedAt   *clock.Stamp       `json:"decidedAt,omitempty"`
 	// Intact is false when the row was changed beside the center; it is not
 	// in force then.
 	Intact bool  `json:"intact"`
 	Rev    int64 `json:"rev"`
 }
 
-// Input is what a person writes about an entry.
-type Input struct {
-	Kind        Kind     `json:"kind" enum:"app,function,permission"`
-	AppID       string   `json:"appId,omitempty" maxLength:"40"`
-	Code        string   `json:"code" maxLength:"60"`
-	Name        string   `json:"name" maxLength:"200"`
-	Description string   `json:"description,omitempty" maxLength:"1000"`
-	OwnerOrgID  string   `json:"ownerOrgId,omitempty" maxLength:"40"`
-	Version     string   `json:"version,omitempty" maxLength:"40"`
-	Menu        string   `json:"menu,omitempty" maxLength:"80"`
-	Route       string   `json:"route,omitempty" maxLength:"300"`
-	Operations  []string `json:"operations,omitempty" maxItems:"200"`
-	Rules       []Rule   `json:"rules,omitempty" maxItems:"20"`
-	Reason      string   `json:"reason,omitempty" maxLength:"400"`
-	Rev         int64    `json:"rev,omitempty"`
+// RegistrationWrite is what a person writes about an entry.
+type RegistrationWrite struct {
+	Kind        Kind               `json:"kind" enum:"app,function,permission"`
+	AppID       string             `json:"appId,omitempty" maxLength:"40"`
+	Code        string             `json:"code" maxLength:"60"`
+	Name        string             `json:"name" maxLength:"200"`
+	Description string             `json:"description,omitempty" maxLength:"1000"`
+	OwnerOrgID  string             `json:"ownerOrgId,omitempty" maxLength:"40"`
+	Version     string             `json:"version,omitempty" maxLength:"40"`
+	Menu        string             `json:"menu,omitempty" maxLength:"80"`
+	Route       string             `json:"route,omitempty" maxLength:"300"`
+	Operations  []string           `json:"operations,omitempty" maxItems:"200"`
+	Rules       []RegistrationRule `json:"rules,omitempty" maxItems:"20"`
+	Reason      string             `json:"reason,omitempty" maxLength:"400"`
+	Rev         int64              `json:"rev,omitempty"`
 }
 
 var codeForm = regexp.MustCompile(`^[a-z][a-z0-9]*([.-][a-z0-9]+)*$`)
 
-func (in *Input) check() error {
+func (in *RegistrationWrite) check() error {
 	var f errs.Fields
 	in.Code, in.Name = strings.TrimSpace(in.Code), strings.TrimSpace(in.Name)
 	in.Route, in.Version = strings.TrimSpace(in.Route), strings.TrimSpace(in.Version)

@@ -27,8 +27,8 @@ type gate struct {
 	codes map[string]bool
 }
 
-// Off is what a page needs to know about switched-off functions.
-type Off struct {
+// FunctionsOff is what a page needs to know about switched-off functions.
+type FunctionsOff struct {
 	// Permissions are the permission codes whose function is off, Menus the
 	// menu entries, Codes the codes of applications and functions.
 	Permissions []string `json:"permissions"`
@@ -107,15 +107,15 @@ func (s *Service) IsOff(ctx context.Context, code string) (bool, error) {
 }
 
 // SwitchedOff lists what is off, for the menu of any signed-in person.
-func (s *Service) SwitchedOff(ctx context.Context) (Off, error) {
+func (s *Service) SwitchedOff(ctx context.Context) (FunctionsOff, error) {
 	if _, err := access.From(ctx); err != nil {
-		return Off{}, err
+		return FunctionsOff{}, err
 	}
 	g, err := s.current(ctx)
 	if err != nil {
-		return Off{}, err
+		return FunctionsOff{}, err
 	}
-	return Off{Permissions: keys(g.perms), Menus: keys(g.menus), Codes: keys(g.codes)}, nil
+	return FunctionsOff{Permissions: keys(g.perms), Menus: keys(g.menus), Codes: keys(g.codes)}, nil
 }
 
 func keys(m map[string]bool) []string {

@@ -23,11 +23,11 @@ type idInput struct {
 	ID string `path:"id" maxLength:"40"`
 }
 
-type applyInput struct{ Body Input }
+type applyInput struct{ Body RegistrationWrite }
 
 type changeInput struct {
 	ID   string `path:"id" maxLength:"40"`
-	Body Input
+	Body RegistrationWrite
 }
 
 type decideInput struct {
@@ -54,37 +54,39 @@ func (s *Service) Register(api huma.API) {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{"integration"}}
 	}
 	httpx.Register(api, httpx.SignedIn, op(http.MethodGet, "/api/functions", "list-switched-off", "What is switched off"),
-		func(ctx context.Context, _ *struct{}) (*httpx.Body[Off], error) { return httpx.Out(s.SwitchedOff(ctx)) })
+		func(ctx context.Context, _ *struct{}) (*httpx.Body[FunctionsOff], error) {
+			return httpx.Out(s.SwitchedOff(ctx))
+		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/registry", "list-registrations", "Applications, functions and permission codes"),
-		func(ctx context.Context, in *listInput) (*httpx.Body[httpx.List[Entry]], error) {
+		func(ctx context.Context, in *listInput) (*httpx.Body[httpx.List[Registration]], error) {
 			return httpx.Out(s.List(ctx, Filter{Kind: in.Kind, State: in.State, AppID: in.App, Internal: in.Internal}, in.Paging))
 		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/registry/{id}", "get-registration", "One registration"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[Entry], error) {
+		func(ctx context.Context, in *idInput) (*httpx.Body[Registration], error) {
 			return httpx.Out(s.Get(ctx, in.ID))
 		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/registry/{id}/changes", "list-registration-changes", "Change log of a registration"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[[]trail.Change], error) {
+		func(ctx context.Context, in *idInput) (*httpx.Body[[]trail.LoggedChange], error) {
 			return httpx.Out(s.Changes(ctx, in.ID))
 		})
 	httpx.Register(api, access.AppManage, op(http.MethodPost, "/api/registry", "apply-registration", "Apply for a registration"),
-		func(ctx context.Context, in *applyInput) (*httpx.Body[Entry], error) {
+		func(ctx context.Context, in *applyInput) (*httpx.Body[Registration], error) {
 			return httpx.Out(s.Apply(ctx, in.Body))
 		})
 	httpx.Register(api, access.AppManage, op(http.MethodPut, "/api/registry/{id}", "change-registration", "Change a registration"),
-		func(ctx context.Context, in *changeInput) (*httpx.Body[Entry], error) {
+		func(ctx context.Context, in *changeInput) (*httpx.Body[Registration], error) {
 			return httpx.Out(s.Change(ctx, in.ID, in.Body))
 		})
 	httpx.Register(api, access.AppManage, op(http.MethodPost, "/api/registry/{id}/switch", "switch-registration", "Switch on or off"),
-		func(ctx context.Context, in *switchInput) (*httpx.Body[Entry], error) {
+		func(ctx context.Context, in *switchInput) (*httpx.Body[Registration], error) {
 			return httpx.Out(s.Switch(ctx, in.ID, in.Body.On, in.Body.Reason, in.Body.Rev))
 		})
 	httpx.Register(api, access.AppApprove, op(http.MethodPost, "/api/registry/{id}/decision", "decide-registration", "Approve or reject an application or function"),
-		func(ctx context.Context, in *decideInput) (*httpx.Body[Entry], error) {
+		func(ctx context.Context, in *decideInput) (*httpx.Body[Registration], error) {
 			return httpx.Out(s.Decide(ctx, in.ID, in.Body.Approve, in.Body.Reason, in.Body.Rev, access.AppApprove))
 		})
 	httpx.Register(api, access.PermissionApprove, op(http.MethodPost, "/api/registry/{id}/permission-decision", "decide-permission", "Approve or reject a permission code"),
-		func(ctx context.Context, in *decideInput) (*httpx.Body[Entry], error) {
+		func(ctx context.Context, in *decideInput) (*httpx.Body[Registration], error) {
 			return httpx.Out(s.Decide(ctx, in.ID, in.Body.Approve, in.Body.Reason, in.Body.Rev, access.PermissionApprove))
 		})
 }

@@ -41,7 +41,7 @@ func (s *Service) Holds(ctx context.Context, who access.Actor, code, regionCode 
 		return no("所属应用已停用"), nil
 	}
 	prefixes := []string{}
-	for _, rule := range fromJSON[Rule](r.Rules) {
+	for _, rule := range fromJSON[RegistrationRule](r.Rules) {
 		if rule.Role != "" && !slices.Contains(who.Roles, rule.Role) || rule.OrgLevel != "" && rule.OrgLevel != who.OrgLevel {
 			continue
 		}

@@ -23,7 +23,7 @@ type orgs struct{}
 func (orgs) OrgName(context.Context, string) (string, bool, error) { return "区局", true, nil }
 
 func admin() access.Actor {
-	perms := map[string]bool{access.RoleView: true, access.AppManage: true, access.AppApprove: true, access.PermissionApprove: true, access.AlertView: true}
+	perms := map[string]bool{access.AppView: true, access.InterfaceView: true, access.AppManage: true, access.AppApprove: true, access.PermissionApprove: true, access.AlertView: true}
 	return access.Actor{ID: "adm", Name: "管理员", Perms: perms, Scope: access.Scope{Prefixes: []string{"31"}}}
 }
 
@@ -36,7 +36,9 @@ func TestSwitchedOffOnEveryProcess(t *testing.T) {
 		b := registry.New(registry.Options{DB: d, Keys: keys, Orgs: orgs{}})
 		app, api := httpx.New(httpx.Options{
 			Log: testkit.Log(t), Clock: fc, Registry: prometheus.NewRegistry(), Authorize: access.Authorize, Gate: b.Gate,
-			Identify: func(ctx context.Context, _ httpx.Request) (context.Context, error) { return access.With(ctx, admin()), nil },
+			Identify: func(ctx context.Context, _ httpx.Request) (context.Context, error) {
+				return access.With(ctx, admin()), nil
+			},
 		})
 		b.Register(api)
 		httpx.Register(api, access.AlertView, huma.Operation{OperationID: "list-alerts", Method: "GET", Path: "/api/alerts"},
@@ -111,14 +113,14 @@ func TestChangedRulesWaitForApprovalAgain(t *testing.T) {
 		other := admin()
 		other.ID = "sec"
 		two := access.With(t.Context(), other)
-		app, err := s.Apply(one, registry.Input{Kind: registry.App, Code: "parking", Name: "停车"})
+		app, err := s.Apply(one, registry.RegistrationWrite{Kind: registry.App, Code: "parking", Name: "停车"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Decide(two, app.ID, true, "", app.Rev, access.AppApprove); err != nil {
 			t.Fatal(err)
 		}
-		in := registry.Input{Kind: registry.Permission, AppID: app.ID, Code: "parking.tow", Name: "拖车", Rules: []registry.Rule{{Role: "officer", Scope: "own"}}}
+		in := registry.RegistrationWrite{Kind: registry.Permission, AppID: app.ID, Code: "parking.tow", Name: "拖车", Rules: []registry.RegistrationRule{{Role: "officer", Scope: "own"}}}
 		p, err := s.Apply(one, in)
 		if err != nil {
 			t.Fatal(err)

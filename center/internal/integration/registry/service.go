@@ -19,7 +19,7 @@ import (
 )
 
 // ViewPerm opens the lists.
-const ViewPerm = access.RoleView
+const ViewPerm = access.AppView
 
 // macPurpose is the key under which permission rows are signed.
 const macPurpose = "grant"
@@ -52,11 +52,11 @@ func New(o Options) *Service {
 	return &Service{db: o.DB, keys: o.Keys, orgs: o.Orgs, wake: o.Wake}
 }
 
-func (s *Service) entry(ctx context.Context, r entryRow, apps map[string]string) (Entry, error) {
-	e := Entry{
+func (s *Service) entry(ctx context.Context, r entryRow, apps map[string]string) (Registration, error) {
+	e := Registration{
 		ID: r.ID, Kind: Kind(r.Kind), AppID: r.AppID, AppName: apps[r.AppID], Code: r.Code, Name: r.Name, Description: r.Description,
 		Internal: r.Internal == 1, OwnerOrgID: r.OwnerOrgID, Version: r.Version, Menu: r.Menu, Route: r.Route,
-		Operations: fromJSON[string](r.Operations), Rules: fromJSON[Rule](r.Rules), State: r.State, Enabled: r.Enabled == 1, Note: r.Note,
+		Operations: fromJSON[string](r.Operations), Rules: fromJSON[RegistrationRule](r.Rules), State: r.State, Enabled: r.Enabled == 1, Note: r.Note,
 		AppliedBy: r.AppliedBy, AppliedName: r.AppliedName, AppliedAt: r.AppliedAt, DecidedName: r.DecidedName, DecidedAt: r.DecidedAt,
 		Intact: r.Kind != string(Permission) || s.keys.CheckMAC(macPurpose, r.Mac, r.parts()...), Rev: r.Rev,
 	}
@@ -71,50 +71,50 @@ func (s *Service) entry(ctx context.Context, r entryRow, apps map[string]string)
 }
 
 // List gives one page of registrations.
-func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Entry], error) {
+func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Registration], error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
-		return httpx.List[Entry]{}, err
+		return httpx.List[Registration]{}, err
 	}
 	f.Q = strings.TrimSpace(p.Q)
 	rows, n, err := list(ctx, s.db.Read(), f, p)
 	if err != nil {
-		return httpx.List[Entry]{}, err
+		return httpx.List[Registration]{}, err
 	}
 	apps, err := names(ctx, s.db.Read())
 	if err != nil {
-		return httpx.List[Entry]{}, err
+		return httpx.List[Registration]{}, err
 	}
-	out := make([]Entry, len(rows))
+	out := make([]Registration, len(rows))
 	for i, r := range rows {
 		if out[i], err = s.entry(ctx, r, apps); err != nil {
-			return httpx.List[Entry]{}, err
+			return httpx.List[Registration]{}, err
 		}
 	}
 	return httpx.NewList(out, n, p, s.db.Now()), nil
 }
 
 // Get gives one registration.
-func (s *Service) Get(ctx context.Context, id string) (Entry, error) {
+func (s *Service) Get(ctx context.Context, id string) (Registration, error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	return s.view(ctx, id)
 }
 
-func (s *Service) view(ctx context.Context, id string) (Entry, error) {
+func (s *Service) view(ctx context.Context, id string) (Registration, error) {
 	r, err := get(ctx, s.db.Read(), id)
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	apps, err := names(ctx, s.db.Read())
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	return s.entry(ctx, r, apps)
 }
 
 // Changes is the change log of one registration.
-func (s *Service) Changes(ctx context.Context, id string) ([]trail.Change, error) {
+func (s *Service) Changes(ctx context.Context, id string) ([]trail.LoggedChange, error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
 		return nil, err
 	}
@@ -140,13 +140,13 @@ func (r *entryRow) facts() map[string]any {
 }
 
 // Apply asks for a new registration; it is not in force before Decide.
-func (s *Service) Apply(ctx context.Context, in Input) (Entry, error) {
+func (s *Service) Apply(ctx context.Context, in RegistrationWrite) (Registration, error) {
 	who, err := access.Need(ctx, access.AppManage)
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	if err := in.check(); err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	id := ids.New()
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
@@ -163,12 +163,12 @@ func (s *Service) Apply(ctx context.Context, in Input) (Entry, error) {
 		return s.note(ctx, tx, "apply", fmt.Sprintf("申请登记%s %s（%s）", in.Kind.name(), r.Name, r.Code), in.Reason, nil, &r)
 	})
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	return s.view(ctx, id)
 }
 
-func (s *Service) checkLinks(ctx context.Context, tx db.Tx, in Input) error {
+func (s *Service) checkLinks(ctx context.Context, tx db.Tx, in RegistrationWrite) error {
 	if in.Kind != App {
 		app, err := get(ctx, tx, in.AppID)
 		if err != nil || app.Kind != string(App) {
@@ -186,13 +186,13 @@ func (s *Service) checkLinks(ctx context.Context, tx db.Tx, in Input) error {
 	return nil
 }
 
-func (r *entryRow) take(in Input) {
+func (r *entryRow) take(in RegistrationWrite) {
 	ops, rules := in.Operations, in.Rules
 	if ops == nil {
 		ops = []string{}
 	}
 	if rules == nil {
-		rules = []Rule{}
+		rules = []RegistrationRule{}
 	}
 	r.AppID, r.Name, r.Description, r.OwnerOrgID, r.Version = in.AppID, in.Name, in.Description, in.OwnerOrgID, in.Version
 	r.Menu, r.Route, r.Operations, r.Rules = in.Menu, in.Route, toJSON(ops), toJSON(rules)
@@ -211,13 +211,13 @@ func (s *Service) seal(r *entryRow) {
 // Change edits a registration. A permission code whose rules change waits for
 // approval again, and meanwhile nobody has it; so does a rejected entry. Of
 // what the center registers itself only text and owner can be changed.
-func (s *Service) Change(ctx context.Context, id string, in Input) (Entry, error) {
+func (s *Service) Change(ctx context.Context, id string, in RegistrationWrite) (Registration, error) {
 	who, err := access.Need(ctx, access.AppManage)
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	if err := in.check(); err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		old, err := get(ctx, tx, id)
@@ -251,20 +251,20 @@ func (s *Service) Change(ctx context.Context, id string, in Input) (Entry, error
 		return s.note(ctx, tx, "change", fmt.Sprintf("修改%s %s", in.Kind.name(), next.Name), in.Reason, &old, &next)
 	})
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	return s.view(ctx, id)
 }
 
 // Decide approves or rejects a registration. The applicant cannot.
-func (s *Service) Decide(ctx context.Context, id string, approve bool, reason string, rev int64, perm string) (Entry, error) {
+func (s *Service) Decide(ctx context.Context, id string, approve bool, reason string, rev int64, perm string) (Registration, error) {
 	who, err := access.Need(ctx, perm)
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	reason = strings.TrimSpace(reason)
 	if !approve && reason == "" {
-		return Entry{}, errs.Invalidf("reason", "请写明不同意的原因")
+		return Registration{}, errs.Invalidf("reason", "请写明不同意的原因")
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		old, err := get(ctx, tx, id)
@@ -296,11 +296,11 @@ func (s *Service) Decide(ctx context.Context, id string, approve bool, reason st
 		return s.note(ctx, tx, "decide", fmt.Sprintf("%s%s %s", verb, Kind(old.Kind).name(), next.Name), reason, &old, &next)
 	})
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	r, err := get(ctx, s.db.Read(), id)
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	return s.entry(ctx, r, map[string]string{})
 }
@@ -313,13 +313,13 @@ func guarded(code string) bool {
 
 // Switch turns an application, a function or a permission code on or off, at
 // once and on every center.
-func (s *Service) Switch(ctx context.Context, id string, on bool, reason string, rev int64) (Entry, error) {
+func (s *Service) Switch(ctx context.Context, id string, on bool, reason string, rev int64) (Registration, error) {
 	if _, err := access.Need(ctx, access.AppManage); err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	reason = strings.TrimSpace(reason)
 	if !on && reason == "" {
-		return Entry{}, errs.Invalidf("reason", "请写明停用的原因")
+		return Registration{}, errs.Invalidf("reason", "请写明停用的原因")
 	}
 	err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		old, err := get(ctx, tx, id)
@@ -352,7 +352,7 @@ func (s *Service) Switch(ctx context.Context, id string, on bool, reason string,
 		return s.note(ctx, tx, "switch", fmt.Sprintf("%s%s %s", verb, Kind(old.Kind).name(), old.Name), reason, &old, &next)
 	})
 	if err != nil {
-		return Entry{}, err
+		return Registration{}, err
 	}
 	return s.view(ctx, id)
 }
@@ -369,7 +369,7 @@ type Switched struct {
 
 // InForce lists the approved entries of a kind, for other services; whoever
 // calls has decided who may see them. An empty app means all.
-func (s *Service) InForce(ctx context.Context, kind Kind, appCode string) ([]Entry, error) {
+func (s *Service) InForce(ctx context.Context, kind Kind, appCode string) ([]Registration, error) {
 	rows, err := all(ctx, s.db.Read(), kind)
 	if err != nil {
 		return nil, err
@@ -382,7 +382,7 @@ func (s *Service) InForce(ctx context.Context, kind Kind, appCode string) ([]Ent
 	for _, a := range apps {
 		codes[a.ID] = a.Code
 	}
-	out := []Entry{}
+	out := []Registration{}
 	for _, r := range rows {
 		if r.State != Active || appCode != "" && codes[r.AppID] != appCode {
 			continue

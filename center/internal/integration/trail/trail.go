@@ -15,8 +15,8 @@ import (
 	"jiexun/center/internal/platform/ids"
 )
 
-// Change is one entry of the log. Before and After are JSON texts.
-type Change struct {
+// LoggedChange is one entry of the log. Before and After are JSON texts.
+type LoggedChange struct {
 	ID      string      `json:"id"`
 	Act     string      `json:"act"`
 	Summary string      `json:"summary"`
@@ -55,14 +55,14 @@ func text(v any) (string, error) {
 
 // Of lists the last changes of an object, newest first. Who may read them is
 // the caller's decision.
-func Of(ctx context.Context, d *db.DB, object, id string) ([]Change, error) {
+func Of(ctx context.Context, d *db.DB, object, id string) ([]LoggedChange, error) {
 	rows, err := list(ctx, d, object, id)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Change, len(rows))
+	out := make([]LoggedChange, len(rows))
 	for i, r := range rows {
-		out[i] = Change{ID: r.ID, Act: r.Act, Summary: r.Summary, Before: r.BeforeJSON, After: r.AfterJSON, Reason: r.Reason, ByName: r.ByName, At: r.At}
+		out[i] = LoggedChange{ID: r.ID, Act: r.Act, Summary: r.Summary, Before: r.BeforeJSON, After: r.AfterJSON, Reason: r.Reason, ByName: r.ByName, At: r.At}
 	}
 	return out, nil
 }

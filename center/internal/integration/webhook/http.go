@@ -20,21 +20,21 @@ func (s *Service) Register(api huma.API) {
 			State string `query:"state" enum:",on,off,disabled"`
 			httpx.Paging
 		},
-		) (*httpx.Body[httpx.List[Hook]], error) {
+		) (*httpx.Body[httpx.List[Webhook]], error) {
 			return httpx.Out(s.List(ctx, in.State, in.Paging))
 		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/webhook-topics", "list-webhook-topics", "Events that can be subscribed to"),
-		func(context.Context, *struct{}) (*httpx.Body[[]Topic], error) { return httpx.Out(Topics(), nil) })
+		func(context.Context, *struct{}) (*httpx.Body[[]WebhookTopic], error) { return httpx.Out(Topics(), nil) })
 	httpx.Register(api, access.InterfaceApply, op(http.MethodPost, "/api/webhooks", "create-webhook", "Subscribe"),
-		func(ctx context.Context, in *struct{ Body Input }) (*httpx.Body[Hook], error) {
+		func(ctx context.Context, in *struct{ Body WebhookWrite }) (*httpx.Body[Webhook], error) {
 			return httpx.Out(s.Create(ctx, in.Body))
 		})
 	httpx.Register(api, access.InterfaceApply, op(http.MethodPut, "/api/webhooks/{id}", "change-webhook", "Change a subscription"),
 		func(ctx context.Context, in *struct {
 			ID   string `path:"id" maxLength:"40"`
-			Body Input
+			Body WebhookWrite
 		},
-		) (*httpx.Body[Hook], error) {
+		) (*httpx.Body[Webhook], error) {
 			return httpx.Out(s.Change(ctx, in.ID, in.Body))
 		})
 	httpx.Register(api, ViewPerm, op(http.MethodGet, "/api/webhook-deliveries", "list-webhook-deliveries", "Delivery log"),
@@ -44,7 +44,7 @@ func (s *Service) Register(api huma.API) {
 			Topic string `query:"topic" maxLength:"40"`
 			httpx.Paging
 		},
-		) (*httpx.Body[httpx.List[Delivery]], error) {
+		) (*httpx.Body[httpx.List[WebhookDelivery]], error) {
 			return httpx.Out(s.Deliveries(ctx, in.Hook, in.State, in.Topic, in.Paging))
 		})
 	o := op(http.MethodPost, "/api/webhook-deliveries/{id}/replay", "replay-webhook-delivery", "Send again")

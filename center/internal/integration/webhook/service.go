@@ -23,7 +23,7 @@ import (
 )
 
 // ViewPerm opens the lists.
-const ViewPerm = access.RoleView
+const ViewPerm = access.InterfaceView
 
 const keyPurpose = "app.key"
 
@@ -66,21 +66,21 @@ func New(o Options) (*Service, error) {
 	return &Service{o: o, db: o.DB, client: c}, nil
 }
 
-func (r joined) hook() Hook {
-	return Hook{ID: r.ID, ClientID: r.ClientID, AppName: r.AppName, Name: r.Name, URL: r.URL, Topics: strings.Split(r.Topics, ","), State: r.State,
+func (r joined) hook() Webhook {
+	return Webhook{ID: r.ID, ClientID: r.ClientID, AppName: r.AppName, Name: r.Name, URL: r.URL, Topics: strings.Split(r.Topics, ","), State: r.State,
 		Failures: r.Failures, Note: r.Note, Waiting: r.Waiting, Dead: r.Dead, CreatedAt: r.CreatedAt, Rev: r.Rev}
 }
 
 // List gives one page of hooks.
-func (s *Service) List(ctx context.Context, state string, p httpx.Paging) (httpx.List[Hook], error) {
+func (s *Service) List(ctx context.Context, state string, p httpx.Paging) (httpx.List[Webhook], error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
-		return httpx.List[Hook]{}, err
+		return httpx.List[Webhook]{}, err
 	}
 	rows, n, err := list(ctx, s.db.Read(), state, p)
 	if err != nil {
-		return httpx.List[Hook]{}, err
+		return httpx.List[Webhook]{}, err
 	}
-	out := make([]Hook, len(rows))
+	out := make([]Webhook, len(rows))
 	for i, r := range rows {
 		out[i] = r.hook()
 	}
@@ -90,13 +90,13 @@ func (s *Service) List(ctx context.Context, state string, p httpx.Paging) (httpx
 func aad(id string) string { return "integration_hooks.sealed:" + id }
 
 // Create makes a hook; its secret is in the answer and never shown again.
-func (s *Service) Create(ctx context.Context, in Input) (Hook, error) {
+func (s *Service) Create(ctx context.Context, in WebhookWrite) (Webhook, error) {
 	who, err := access.Need(ctx, access.InterfaceApply)
 	if err != nil {
-		return Hook{}, err
+		return Webhook{}, err
 	}
 	if err := in.check(); err != nil {
-		return Hook{}, err
+		return Webhook{}, err
 	}
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails since Go 1.24
@@ -106,7 +106,7 @@ func (s *Service) Create(ctx context.Context, in Input) (Hook, error) {
 		r.State = On
 	}
 	if r.Sealed, err = s.o.Keys.Seal(keyPurpose, secret, aad(r.ID)); err != nil {
-		return Hook{}, fmt.Errorf("seal secret: %w", err)
+		return Webhook{}, fmt.Errorf("seal secret: %w", err)
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		ok, err := clientActive(ctx, tx, in.ClientID)
@@ -123,7 +123,7 @@ func (s *Service) Create(ctx context.Context, in Input) (Hook, error) {
 		return note(ctx, tx, "create", "新增事件订阅 "+r.Name, nil, &r)
 	})
 	if err != nil {
-		return Hook{}, err
+		return Webhook{}, err
 	}
 	out, err := get(ctx, s.db.Read(), r.ID)
 	h := out.hook()
@@ -132,12 +132,12 @@ func (s *Service) Create(ctx context.Context, in Input) (Hook, error) {
 }
 
 // Change edits a hook; switching on forgets its failures.
-func (s *Service) Change(ctx context.Context, id string, in Input) (Hook, error) {
+func (s *Service) Change(ctx context.Context, id string, in WebhookWrite) (Webhook, error) {
 	if _, err := access.Need(ctx, access.InterfaceApply); err != nil {
-		return Hook{}, err
+		return Webhook{}, err
 	}
 	if err := in.check(); err != nil {
-		return Hook{}, err
+		return Webhook{}, err
 	}
 	err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		old, err := get(ctx, tx, id)
@@ -160,7 +160,7 @@ func (s *Service) Change(ctx context.Context, id string, in Input) (Hook, error)
 		return note(ctx, tx, "change", "修改事件订阅 "+next.Name, &old.hookRow, &next)
 	})
 	if err != nil {
-		return Hook{}, err
+		return Webhook{}, err
 	}
 	r, err := get(ctx, s.db.Read(), id)
 	return r.hook(), err
@@ -177,9 +177,9 @@ func note(ctx context.Context, tx db.Tx, act, summary string, before, after *hoo
 }
 
 // Deliveries gives one page of the delivery log.
-func (s *Service) Deliveries(ctx context.Context, hook, state, topic string, p httpx.Paging) (httpx.List[Delivery], error) {
+func (s *Service) Deliveries(ctx context.Context, hook, state, topic string, p httpx.Paging) (httpx.List[WebhookDelivery], error) {
 	if _, err := access.Need(ctx, ViewPerm); err != nil {
-		return httpx.List[Delivery]{}, err
+		return httpx.List[WebhookDelivery]{}, err
 	}
 	rows, n, err := deliveries(ctx, s.db.Read(), hook, state, topic, p)
 	return httpx.NewList(rows, n, p, s.db.Now()), err

@@ -201,7 +201,7 @@ type listedDelivery struct {
 	HookName string `bun:"hook_name"`
 }
 
-func deliveries(ctx context.Context, q bun.IDB, hook, state, topic string, p httpx.Paging) ([]Delivery, int64, error) {
+func deliveries(ctx context.Context, q bun.IDB, hook, state, topic string, p httpx.Paging) ([]WebhookDelivery, int64, error) {
 	rows := []listedDelivery{}
 	s := q.NewSelect().Model(&rows).ColumnExpr("y.*, h.name AS hook_name").Join("JOIN integration_hooks AS h ON h.id = y.hook_id")
 	for col, v := range map[string]string{"y.hook_id": hook, "y.state": state, "y.topic": topic} {
@@ -213,9 +213,9 @@ func deliveries(ctx context.Context, q bun.IDB, hook, state, topic string, p htt
 	if err != nil {
 		return nil, 0, fmt.Errorf("list deliveries: %w", err)
 	}
-	out := make([]Delivery, len(rows))
+	out := make([]WebhookDelivery, len(rows))
 	for i, r := range rows {
-		out[i] = Delivery{ID: r.ID, HookID: r.HookID, HookName: r.HookName, EventID: r.EventID, Topic: r.Topic, Payload: r.Payload, State: r.State,
+		out[i] = WebhookDelivery{ID: r.ID, HookID: r.HookID, HookName: r.HookName, EventID: r.EventID, Topic: r.Topic, Payload: r.Payload, State: r.State,
 			Attempts: r.Attempts, Status: r.Status, Error: r.Error, Ms: r.Ms, CreatedAt: r.CreatedAt, DoneAt: r.DoneAt}
 		if r.State == Waiting {
 			at := r.NextAt

@@ -15,15 +15,15 @@ import (
 	"jiexun/center/internal/platform/errs"
 )
 
-// Topic is a kind of event that can be subscribed to.
-type Topic struct {
+// WebhookTopic is a kind of event that can be subscribed to.
+type WebhookTopic struct {
 	Code string `json:"code"`
 	Name string `json:"name"`
 }
 
 // Topics lists them.
-func Topics() []Topic {
-	return []Topic{
+func Topics() []WebhookTopic {
+	return []WebhookTopic{
 		{"alert.confirmed", "预警已确认"}, {"order.closed", "工单已办结"}, {"order.overdue", "工单已超期"},
 		{"todo.created", "待办已产生"}, {"todo.closed", "待办已办结"},
 	}
@@ -52,8 +52,8 @@ func backOff(attempts int) time.Duration {
 	return min(10*time.Second<<min(max(attempts-1, 0), 12), time.Hour)
 }
 
-// Hook is one subscription.
-type Hook struct {
+// Webhook is one subscription.
+type Webhook struct {
 	ID        string      `json:"id"`
 	ClientID  string      `json:"clientId"`
 	AppName   string      `json:"appName"`
@@ -70,8 +70,8 @@ type Hook struct {
 	Rev       int64       `json:"rev"`
 }
 
-// Input is what a person writes about a hook.
-type Input struct {
+// WebhookWrite is what a person writes about a hook.
+type WebhookWrite struct {
 	ClientID string   `json:"clientId" maxLength:"40"`
 	Name     string   `json:"name" maxLength:"200"`
 	URL      string   `json:"url" maxLength:"500"`
@@ -80,7 +80,7 @@ type Input struct {
 	Rev      int64    `json:"rev,omitempty"`
 }
 
-func (in *Input) check() error {
+func (in *WebhookWrite) check() error {
 	var f errs.Fields
 	in.Name, in.URL = strings.TrimSpace(in.Name), strings.TrimSpace(in.URL)
 	f.Check(in.Name != "" && utf8.RuneCountInString(in.Name) <= 40, "name", "名称应为 1 到 40 个字")
@@ -88,13 +88,13 @@ func (in *Input) check() error {
 	f.Check(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil, "url", "地址应为 https://主机/路径 的样式，不含账号")
 	f.Check(len(in.Topics) > 0, "topics", "请至少选择一种事件")
 	for _, t := range in.Topics {
-		f.Check(slices.ContainsFunc(Topics(), func(x Topic) bool { return x.Code == t }), "topics", "没有事件 %.40s", t)
+		f.Check(slices.ContainsFunc(Topics(), func(x WebhookTopic) bool { return x.Code == t }), "topics", "没有事件 %.40s", t)
 	}
 	return f.Err()
 }
 
-// Delivery is one event on its way to one hook.
-type Delivery struct {
+// WebhookDelivery is one event on its way to one hook.
+type WebhookDelivery struct {
 	ID        string       `json:"id"`
 	HookID    string       `json:"hookId"`
 	HookName  string       `json:"hookName"`

@@ -22,7 +22,7 @@ import (
 )
 
 func actor(ctx context.Context) context.Context {
-	perms := map[string]bool{access.RoleView: true, access.InterfaceApply: true}
+	perms := map[string]bool{access.AppView: true, access.InterfaceView: true, access.InterfaceApply: true}
 	return access.With(ctx, access.Actor{ID: "sys", Name: "系统管理员", Perms: perms, Scope: access.Scope{Prefixes: []string{"31"}}})
 }
 
@@ -85,7 +85,7 @@ func TestDeliveredAfterTheReceiverWasDown(t *testing.T) {
 		srv := httptest.NewServer(r)
 		defer srv.Close()
 		ctx := actor(t.Context())
-		h, err := s.Create(ctx, webhook.Input{ClientID: "c1", Name: "工单回传", URL: srv.URL + "/hook?a=1", Topics: []string{"order.closed"}, On: true})
+		h, err := s.Create(ctx, webhook.WebhookWrite{ClientID: "c1", Name: "工单回传", URL: srv.URL + "/hook?a=1", Topics: []string{"order.closed"}, On: true})
 		if err != nil || h.Secret == "" {
 			t.Fatalf("%+v %v", h, err)
 		}
@@ -130,7 +130,7 @@ func TestDisabledAfterManyFailures(t *testing.T) {
 		srv := httptest.NewServer(&receiver{status: 500, got: map[string]int{}})
 		defer srv.Close()
 		ctx := actor(t.Context())
-		h, err := s.Create(ctx, webhook.Input{ClientID: "c1", Name: "坏", URL: srv.URL, Topics: []string{"order.closed"}, On: true})
+		h, err := s.Create(ctx, webhook.WebhookWrite{ClientID: "c1", Name: "坏", URL: srv.URL, Topics: []string{"order.closed"}, On: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestDisabledAfterManyFailures(t *testing.T) {
 		if err != nil || n != 1 {
 			t.Fatalf("%d notices, %v", n, err)
 		}
-		got, err := s.Change(ctx, h.ID, webhook.Input{ClientID: "c1", Name: "坏", URL: srv.URL, Topics: []string{"order.closed"}, On: true, Rev: list.Items[0].Rev})
+		got, err := s.Change(ctx, h.ID, webhook.WebhookWrite{ClientID: "c1", Name: "坏", URL: srv.URL, Topics: []string{"order.closed"}, On: true, Rev: list.Items[0].Rev})
 		if err != nil || got.State != webhook.On || got.Failures != 0 {
 			t.Fatalf("%+v %v", got, err)
 		}
