@@ -11,11 +11,7 @@ import (
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/app"
-	"jiexun/center/internal/audit"
 	"jiexun/center/internal/platform/caller"
-	"jiexun/center/internal/platform/clock"
-	"jiexun/center/internal/platform/db"
-	"jiexun/center/migrations"
 	"jiexun/center/seed/base"
 	"jiexun/center/seed/demo"
 )
@@ -37,9 +33,8 @@ type cli struct {
 		Enrol edgeEnrol `cmd:"" help:"Add a box and print its enrolment token."`
 		Token edgeToken `cmd:"" help:"Print an enrolment token for a box that is there."`
 	} `cmd:"" help:"Edge boxes."`
-	Audit struct {
-		Verify auditVerify `cmd:"" help:"Check the chain of audit records."`
-	} `cmd:"" help:"Audit records."`
+	Audit     auditCmd   `cmd:"" help:"Audit records."`
+	Crypto    cryptoCmd  `cmd:"" help:"Keys, releases, and the material of the assessment."`
 	Backup    backupCmd  `cmd:"" help:"Write and check backups."`
 	Restore   restoreCmd `cmd:"" help:"Bring a backup back."`
 	OpenAPI   openAPI    `cmd:"" name:"openapi" help:"Print the interface description as YAML."`
@@ -51,6 +46,7 @@ type Where struct {
 	Data     string `help:"Folder of everything the center keeps." default:"data" env:"JIEXUN_DATA" type:"path"`
 	DB       string `help:"Database, sqlite:PATH or postgres://…; default the file jiexun.db in the data folder." env:"JIEXUN_DB"`
 	LogLevel string `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info" env:"JIEXUN_LOG"`
+	trust
 }
 
 func (w *Where) log(atLeast slog.Level) *slog.Logger {
@@ -66,7 +62,11 @@ func (w *Where) open(ctx context.Context, o app.Options) (*app.App, error) {
 	if err := os.MkdirAll(w.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	o.Data, o.DB, o.Log = w.Data, w.DB, w.log(slog.LevelWarn)
+	r, err := w.release()
+	if err != nil {
+		return nil, err
+	}
+	o.Data, o.DB, o.Log, o.Release = w.Data, w.DB, w.log(slog.LevelWarn), r
 	return app.New(ctx, o)
 }
 
@@ -93,6 +93,7 @@ type serveCmd struct {
 	MediaHLS    string        `name:"media-hls" help:"Where browsers open HLS." default:"http://127.0.0.1:8888"`
 	Secure      bool          `help:"People come by HTTPS (a proxy is in front)."`
 	Proxied     bool          `help:"Trust X-Forwarded-For of a proxy on this machine."`
+	AuditKeep   int           `name:"audit-keep-days" help:"Days that audit records stay in the database before they move into signed files, at least 180; -1 for ever." default:"365"`
 	Trace       string        `help:"OpenTelemetry collector (OTLP over HTTP) that gets traces, for example http://127.0.0.1:4318." env:"JIEXUN_TRACE"`
 	TraceShare  float64       `help:"Share of the requests that are traced." default:"0.05"`
 	Drain       time.Duration `help:"How long a stopping center still answers while /readyz says no." default:"0s"`
@@ -105,10 +106,14 @@ func (c *serveCmd) Run(ctx context.Context, w *Where) error {
 	}
 	log := w.log(slog.LevelDebug)
 	slog.SetDefault(log)
+	release, err := w.release()
+	if err != nil {
+		return err
+	}
 	a, err := app.New(ctx, app.Options{
 		Data: w.Data, DB: w.DB, HTTP: c.HTTP, Edge: c.Edge, MQTT: c.MQTT, Names: c.Name, PublicHost: c.PublicHost, PublicURL: strings.TrimSuffix(c.PublicURL, "/"),
 		MediaAPI: c.MediaAPI, MediaRTSP: c.MediaRTSP, MediaWebRTC: c.MediaWebRTC, MediaHLS: c.MediaHLS,
-		Secure: c.Secure, Proxied: c.Proxied, Trace: c.Trace, TraceShare: c.TraceShare, Drain: c.Drain, Log: log,
+		Secure: c.Secure, Proxied: c.Proxied, Trace: c.Trace, TraceShare: c.TraceShare, Drain: c.Drain, Log: log, AuditKeepDays: c.AuditKeep, Release: release,
 	})
 	if err != nil {
 		return err
@@ -261,33 +266,6 @@ func printToken(ctx context.Context, a *app.App, id string) error {
 		return err
 	}
 	fmt.Println(t.Token)
-	return nil
-}
-
-type auditVerify struct{}
-
-// Run implements kong's command. It opens the database alone, so that it adds
-// nothing to what it checks.
-func (auditVerify) Run(ctx context.Context, w *Where) error {
-	url, err := app.DatabaseURL(w.Data, w.DB)
-	if err != nil {
-		return err
-	}
-	d, err := db.Open(ctx, url, clock.System{})
-	if err != nil {
-		return err
-	}
-	if _, err := db.Migrate(ctx, d, migrations.FS); err != nil {
-		return errors.Join(err, d.Close())
-	}
-	n, fault, err := audit.Verify(ctx, d)
-	if err = errors.Join(err, d.Close()); err != nil {
-		return err
-	}
-	if fault != nil {
-		return fmt.Errorf("audit chain is broken at record %d: %s", fault.Seq, fault.Message)
-	}
-	fmt.Printf("audit chain is whole: %d records\n", n)
 	return nil
 }
 

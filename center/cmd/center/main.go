@@ -12,6 +12,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
+// releaseTrust is the SM3 of the certificate whose releases this program
+// trusts; the linker sets it. A development build trusts none.
+var releaseTrust string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

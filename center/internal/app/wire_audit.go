@@ -36,7 +36,10 @@ func (a *App) wireAudit() {
 	}
 }
 
-func (a *App) auditAnchor() string     { return filepath.Join(a.o.Data, "audit", "anchor.json") }
+// AuditAnchor is the file outside the database, in a data folder, that knows
+// the chain's end.
+func AuditAnchor(data string) string { return filepath.Join(data, "audit", "anchor.json") }
+
 func (a *App) auditArchiveDir() string { return filepath.Join(a.o.Data, "audit", "archive") }
 
 // checkAudit walks the chain, notes the outcome, and tells of a fault that the
@@ -47,14 +50,14 @@ func (a *App) checkAudit(ctx context.Context) (audit.Check, error) {
 	if c.By == "" {
 		c.By = "定时核验"
 	}
-	n, fault, err := audit.VerifyFrom(ctx, a.db, a.auditAnchor())
+	n, fault, err := audit.VerifyFrom(ctx, a.db, AuditAnchor(a.o.Data))
 	if err != nil {
 		return c, err
 	}
 	c.Rows, c.TookMs = n, time.Since(began).Milliseconds()
 	if fault != nil {
 		c.FaultSeq, c.Fault = fault.Seq, fault.Message
-	} else if err := audit.SetAnchor(ctx, a.db, a.auditAnchor()); err != nil {
+	} else if err := audit.SetAnchor(ctx, a.db, AuditAnchor(a.o.Data)); err != nil {
 		return c, err
 	}
 	last, err := audit.Checks(ctx, a.db, 1)

@@ -33,12 +33,12 @@ type cryptoParts struct {
 	tried   trials
 }
 
-// keyDir is the folder of the master key.
-func (a *App) keyDir() string { return filepath.Join(a.o.Data, "keys") }
+// KeyDir is the folder of the master key in a data folder.
+func KeyDir(data string) string { return filepath.Join(data, "keys") }
 
 // wireCrypto opens the keys before everything that uses them.
 func (a *App) wireCrypto(ctx context.Context) error {
-	k, err := crypto.Open(ctx, a.db, crypto.FromEnv(a.keyDir(), a.log))
+	k, err := crypto.Open(ctx, a.db, crypto.FromEnv(KeyDir(a.o.Data), a.log))
 	if err != nil {
 		return err
 	}
