@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"jiexun/center/internal/audit"
 	"jiexun/center/internal/platform/clock"
@@ -141,4 +142,35 @@ func (s *Service) endOthers(ctx context.Context, tx db.Tx, personID string) erro
 	}
 	tx.AfterCommit(func() { s.o.Kicked(personID) })
 	return audit.Record(ctx, tx, audit.Entry{Act: "session.replaced", Object: "account", ObjectID: personID, Summary: fmt.Sprintf("同一账号再次登录，结束此前的 %d 个会话", n)})
+}
+
+// LockFor locks an account for a time and ends its sessions: a measure of
+// the security administrator.
+func (s *Service) LockFor(ctx context.Context, personID string, long time.Duration, reason string) error {
+	who, err := Need(ctx, SecurityHandle)
+	if err != nil {
+		return err
+	}
+	if personID == who.ID {
+		return errs.Conflict("不能锁定自己的账号")
+	}
+	p, err := s.account(ctx, who, personID)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		f, err := failureOf(ctx, tx, p.Account)
+		if err != nil {
+			return err
+		}
+		f.LastAt, f.LockedUntil = clock.At(tx.Now()), clock.Ptr(tx.Now().Add(long))
+		if err := saveFailure(ctx, tx, &f); err != nil {
+			return err
+		}
+		if err := dropSessions(ctx, tx, personID); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { s.o.Kicked(personID) })
+		return audit.Record(ctx, tx, audit.Entry{Act: "account.lock", Object: "account", ObjectID: personID, Summary: "锁定账号 " + p.Account, Reason: reason})
+	})
 }

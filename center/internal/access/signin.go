@@ -227,3 +227,7 @@ func (s *Service) OwnRoles(ctx context.Context, personID string) ([]string, erro
 	}
 	return slices.Clone(m[personID]), nil
 }
+
+// First adds an Identifier that is asked before all others; call it before
+// requests come.
+func (s *Service) First(f Identifier) { s.chain = append([]Identifier{f}, s.chain...) }
