@@ -204,9 +204,12 @@ type Flow struct {
 type Process struct {
 	ID, Name string
 	Category string
-	Vars     []Variable
-	Nodes    map[string]*Node
-	Flows    map[string]*Flow
+	// Startable processes may be begun by people from the list, the others
+	// by a domain only.
+	Startable bool
+	Vars      []Variable
+	Nodes     map[string]*Node
+	Flows     map[string]*Flow
 	// Order has the node ids as the document has them.
 	Order   []string
 	StartID string

@@ -128,6 +128,7 @@ func (r *reader) top(e xml.StartElement) error {
 		}
 		r.seen = true
 		r.p.ID, r.p.Name, r.p.Category = attr(e, "", "id"), strings.TrimSpace(attr(e, "", "name")), attr(e, JX, "category")
+		r.p.Startable = attr(e, JX, "startable") == "true"
 		if r.p.ID == "" {
 			r.fault("process", "", "流程缺少 id")
 		}

@@ -108,6 +108,8 @@ type Instance struct {
 	// Acted tells that somebody other than the starter has acted.
 	Acted   bool
 	UrgedAt *time.Time
+	// Taken are the flows that tokens went over, each once.
+	Taken []string
 }
 
 // clone copies an instance deeply enough for acts to change it.
@@ -118,7 +120,7 @@ func (in *Instance) clone() *Instance {
 	for i := range c.Tokens {
 		c.Tokens[i].Forks, c.Tokens[i].Path = slices.Clone(c.Tokens[i].Forks), slices.Clone(c.Tokens[i].Path)
 	}
-	c.Tasks = slices.Clone(in.Tasks)
+	c.Tasks, c.Taken = slices.Clone(in.Tasks), slices.Clone(in.Taken)
 	return &c
 }
 

@@ -87,6 +87,9 @@ func (m *machine) leave(token int, flow string) error {
 		}
 		n := m.p.Nodes[m.p.Flows[w.flow].To]
 		t.Node, t.Flow = n.ID, w.flow
+		if !slices.Contains(m.in.Taken, w.flow) {
+			m.in.Taken = append(m.in.Taken, w.flow)
+		}
 		out, err := m.enter(t.ID, n)
 		if err != nil {
 			return err
