@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { ClipboardList, Cpu, Grid2x2, MapPinned, ScanEye, ScrollText, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
+import { BadgeCheck, ClipboardList, Cpu, Grid2x2, KeyRound, MapPinned, ScanEye, ScrollText, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -34,6 +34,8 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'accounts', label: '账号', icon: UserCog, perm: ['account.manage'] },
       { name: 'roles', label: '角色权限', icon: ShieldCheck, perm: ['role.view'] },
       { name: 'audit', label: '审计', icon: ScrollText, perm: ['audit.view'] },
+      { name: 'crypto', label: '密码应用', icon: KeyRound, perm: ['crypto.view'] },
+      { name: 'signatures', label: '验签', icon: BadgeCheck, perm: [] },
     ],
   },
 ]

@@ -24,5 +24,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/accounts', name: 'accounts', component: () => import('../features/access/AccountList.vue'), meta: { perm: ['account.manage'], title: '账号' } },
   { path: '/roles', name: 'roles', component: () => import('../features/access/RoleMatrix.vue'), meta: { perm: ['role.view'], title: '角色权限' } },
   { path: '/audit', name: 'audit', component: () => import('../features/audit/AuditList.vue'), meta: { perm: ['audit.view'], title: '审计' } },
+  { path: '/crypto', name: 'crypto', component: () => import('../features/crypto/CryptoPage.vue'), meta: { perm: ['crypto.view'], title: '密码应用' } },
+  { path: '/signatures', name: 'signatures', component: () => import('../features/crypto/VerifyPage.vue'), meta: { title: '验签' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./MissingPage.vue'), meta: { title: '没有这个页面' } },
 ]
