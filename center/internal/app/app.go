@@ -29,6 +29,7 @@ import (
 	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/platform/stream"
 	"jiexun/center/internal/platform/trace"
+	"jiexun/center/internal/transfer"
 	"jiexun/center/migrations"
 	"jiexun/center/seed/base"
 )
@@ -95,6 +96,7 @@ type App struct {
 	todoParts
 	notifyParts
 	deadline *deadline.Service
+	transfer *transfer.Service
 	integrationParts
 	securityParts
 	fiber *fiber.App
@@ -129,7 +131,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"exports", a.wireTransfer}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {

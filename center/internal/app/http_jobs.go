@@ -42,6 +42,7 @@ func jobOp(id, method, path, summary string) huma.Operation {
 // routes of deadlines.
 func (a *App) registerJobs() {
 	a.deadline.Register(a.api)
+	a.transfer.Register(a.fiber, a.api)
 	httpx.Register(a.api, access.JobView, jobOp("list-jobs", http.MethodGet, "/api/jobs", "Jobs in the background"), a.listJobs)
 	httpx.Register(a.api, access.JobView, jobOp("get-job", http.MethodGet, "/api/jobs/{id}", "One job with its log"),
 		func(ctx context.Context, in *jobPath) (*httpx.Body[jobDetail], error) {

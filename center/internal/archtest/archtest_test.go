@@ -226,7 +226,7 @@ var owners = map[string][]string{
 	"audit": {"audit_"}, "access": {"access_"}, "hub": {"hub_"}, "fleet": {"fleet_"}, "live": {"live_"},
 	"directory": {"dir_"}, "shops": {"shop_"}, "alerts": {"alert_"}, "orders": {"order_"}, "onemap": {"onemap_"},
 	"todo": {"todo_"}, "deadline": {"deadline_"}, "workflow": {"workflow_"}, "notify": {"notify_"},
-	"integration": {"integration_"}, "security": {"security_"}, "insight": {"insight_"},
+	"integration": {"integration_"}, "security": {"security_"}, "insight": {"insight_"}, "transfer": {"transfer_"},
 }
 
 func TestDomainsWriteTheirOwnTables(t *testing.T) {
