@@ -18,7 +18,7 @@ func TestPasswordsAreSealed(t *testing.T) {
 		s, l := setUp(t, d)
 		ctx := as("310101")
 		in := input(2, "310101013")
-		in.Username, in.Password = "admin", "geheim-77"
+		in.URL = "rtsp://admin:geheim-77@10.0.0.9/main" // credentials in the address are taken out of it
 		c, err := s.Create(ctx, in)
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func TestPasswordsAreSealed(t *testing.T) {
 		if p, _ = stored(); !crypto.Sealed(p) {
 			t.Errorf("old password lies as %.20q", p)
 		}
-		in.Password, in.Rev, in.Name = "", c.Rev, "改名"
+		in.URL, in.Username, in.Password, in.Rev, in.Name = "rtsp://10.0.0.9/main", "admin", "", c.Rev, "改名"
 		if _, err := s.Update(ctx, c.ID, in); err != nil {
 			t.Fatal(err)
 		}

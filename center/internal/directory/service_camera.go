@@ -13,7 +13,7 @@ import (
 
 // Create adds a camera and sends its box the new desired state.
 func (s *Service) Create(ctx context.Context, in CameraInput) (Camera, error) {
-	return s.write(ctx, "camera.create", "新增点位", "", in, func(ctx context.Context, tx db.Tx, _ access.Actor, c Camera) (Camera, error) {
+	return s.write(ctx, "camera.create", "新增点位", "", in, func(ctx context.Context, tx db.Tx, in CameraInput, c Camera) (Camera, error) {
 		c.ID, c.Rev, c.ZonesRev = s.newID(), 1, 1
 		if err := s.sealPassword(&c, in.Password); err != nil {
 			return c, err
@@ -25,7 +25,7 @@ func (s *Service) Create(ctx context.Context, in CameraInput) (Camera, error) {
 // Update changes a camera. A camera that moves to another box leaves the old
 // one's desired state.
 func (s *Service) Update(ctx context.Context, id string, in CameraInput) (Camera, error) {
-	return s.write(ctx, "camera.update", "修改点位", id, in, func(ctx context.Context, tx db.Tx, _ access.Actor, c Camera) (Camera, error) {
+	return s.write(ctx, "camera.update", "修改点位", id, in, func(ctx context.Context, tx db.Tx, in CameraInput, c Camera) (Camera, error) {
 		if err := s.sealPassword(&c, in.Password); err != nil {
 			return c, err
 		}
@@ -34,7 +34,7 @@ func (s *Service) Update(ctx context.Context, id string, in CameraInput) (Camera
 }
 
 // write is what Create and Update share.
-func (s *Service) write(ctx context.Context, act, verb, id string, in CameraInput, store func(ctx context.Context, tx db.Tx, who access.Actor, c Camera) (Camera, error)) (Camera, error) {
+func (s *Service) write(ctx context.Context, act, verb, id string, in CameraInput, store func(ctx context.Context, tx db.Tx, in CameraInput, c Camera) (Camera, error)) (Camera, error) {
 	who, err := access.Need(ctx, "camera.edit")
 	if err != nil {
 		return Camera{}, err
@@ -60,7 +60,7 @@ func (s *Service) write(ctx context.Context, act, verb, id string, in CameraInpu
 				return errs.Conflict("点位“" + old.Name + "”已被他人修改，请刷新后再改")
 			}
 		}
-		c, err := store(ctx, tx, who, s.merge(old, in))
+		c, err := store(ctx, tx, in, s.merge(old, in))
 		if err != nil {
 			return err
 		}

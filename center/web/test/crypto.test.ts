@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ageDays, bytesOf, keyLines, verdict } from './words'
-import type { KeyInfo } from './types'
+import { ageDays, bytesOf, keyLines, verdict } from '../src/features/crypto/words'
+import type { KeyInfo } from '../src/features/crypto/types'
 
 const key = (o: Partial<KeyInfo>): KeyInfo => ({ id: 'k', purpose: 'totp', kind: 'seal', version: 1, state: 'active', master: 'file:0', check: '000000', createdAt: '2026-11-01T00:00:00.000Z', ...o })
 
