@@ -95,6 +95,7 @@ type App struct {
 	signinParts
 	todoParts
 	notifyParts
+	workflowParts
 	deadline *deadline.Service
 	transfer *transfer.Service
 	integrationParts
@@ -131,7 +132,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"exports", a.wireTransfer}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"workflow", a.wireWorkflow}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"exports", a.wireTransfer}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {

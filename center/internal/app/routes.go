@@ -26,6 +26,7 @@ func (a *App) routes() {
 	a.routeIntegration()                       // /api/registry, /api/interfaces, /api/webhooks, /api/open/v1
 	a.registerJobs()                           // /api/jobs, /api/deadline
 	a.routeSecurity()                          // /api/usage, /api/security
+	a.routeWorkflow()                          // /api/flow
 	a.routeNotify()                            // /api/notify, /api/messages
 	a.registerStream()                         // /api/stream
 	a.registerOps()                            // /healthz, /readyz, /metrics

@@ -93,7 +93,7 @@ func (s *Service) actIn(ctx context.Context, tx db.Tx, st standing, taskID strin
 	if err := o.active(in.To); err != nil {
 		return err
 	}
-	if err := s.checkFiles(in.Files); err != nil {
+	if err := s.checkFiles(ctx, in.Files); err != nil {
 		return err
 	}
 	o.files = in.Files
@@ -157,7 +157,7 @@ func (o *op) fill(taskID string, sent map[string]any) (map[string]any, error) {
 		return nil, formError(err)
 	}
 	list := f.Files(values)
-	if err := o.s.checkFiles(list); err != nil {
+	if err := o.s.checkFiles(o.ctx, list); err != nil {
 		return nil, err
 	}
 	o.in.Data[n.Task.Form] = values

@@ -106,7 +106,7 @@ func (s *Service) keepFiles(ctx context.Context, tx db.Tx, in *Instance) error {
 			return err
 		}
 		list := f.Files(values)
-		if err := s.checkFiles(list); err != nil {
+		if err := s.checkFiles(ctx, list); err != nil {
 			return err
 		}
 		if err := addFiles(ctx, tx, in.ID, list); err != nil {
@@ -116,9 +116,9 @@ func (s *Service) keepFiles(ctx context.Context, tx db.Tx, in *Instance) error {
 	return nil
 }
 
-func (s *Service) checkFiles(list []string) error {
+func (s *Service) checkFiles(ctx context.Context, list []string) error {
 	for _, x := range list {
-		if !s.o.Files.Has(x) {
+		if !s.o.Files.Has(ctx, x) {
 			return errs.Invalidf("values", "附件还没有上传完，请重新上传")
 		}
 	}

@@ -67,8 +67,8 @@ func (w *world) OrgFor(context.Context, bpmn.Where, string, string) (string, err
 func (w *world) GroupName(_ context.Context, r, _ string) (string, error) {
 	return "外滩街道中队 " + r, nil
 }
-func (w *world) RoleKnown(r string) bool { return role(r) != "" }
-func (w *world) Has(sm3 string) bool     { return sm3 == strings.Repeat("a", 64) }
+func (w *world) RoleKnown(r string) bool                { return role(r) != "" }
+func (w *world) Has(_ context.Context, sm3 string) bool { return sm3 == strings.Repeat("a", 64) }
 
 func (w *world) Put(_ context.Context, _ db.Tx, t Todo) error {
 	w.mu.Lock()

@@ -244,7 +244,9 @@ type Timers interface {
 }
 
 // Files tells whether a file was uploaded.
-type Files interface{ Has(sm3 string) bool }
+type Files interface {
+	Has(ctx context.Context, sm3 string) bool
+}
 
 // decode reads JSON that the store wrote.
 func decode(text string, v any) error {
