@@ -9,8 +9,10 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/access/signin"
 	"jiexun/center/internal/alerts"
+	"jiexun/center/internal/integration/feed"
 	"jiexun/center/internal/integration/open"
 	entries "jiexun/center/internal/integration/registry"
+	"jiexun/center/internal/integration/staff"
 	"jiexun/center/internal/integration/webhook"
 	"jiexun/center/internal/orders"
 	"jiexun/center/internal/platform/caller"
@@ -32,6 +34,8 @@ type integrationParts struct {
 	entries  *entries.Service
 	opens    *open.Service
 	webhooks *webhook.Service
+	staff    *staff.Service
+	feeds    *feed.Service
 }
 
 // wireIntegration comes after the domains, which the interfaces read.
@@ -45,6 +49,12 @@ func (a *App) wireIntegration(context.Context) (err error) {
 	if a.webhooks, err = webhook.New(webhook.Options{DB: a.db, Log: a.log, Keys: a.keys, Allow: allow, Wake: a.bus.Wake}); err != nil {
 		return err
 	}
+	client, err := webhook.Client(allow)
+	if err != nil {
+		return err
+	}
+	client.Timeout = time.Minute
+	a.wireFeeds(client)
 	a.todo.Name(todoSource, "外部应用")
 	a.keys.Guard(crypto.Column{Purpose: "app.key", Table: "integration_keys", ID: "id", Column: "sealed"})
 	a.keys.Guard(crypto.Column{Purpose: "app.key", Table: "integration_hooks", ID: "id", Column: "sealed"})
@@ -75,6 +85,8 @@ func (a *App) routeIntegration() {
 	a.opens.Register(a.api)
 	a.opens.RegisterOpen(a.api)
 	a.webhooks.Register(a.api)
+	a.staff.Register(a.api)
+	a.feeds.Register(a.api)
 }
 
 // seedIntegration registers the center's own functions, once every route is
