@@ -33,6 +33,7 @@ type TodoItem struct {
 	StarterName  string       `json:"starterName,omitempty"`
 	Priority     int          `json:"priority" doc:"0 normal, 1 high, 2 urgent"`
 	DueAt        *clock.Stamp `json:"dueAt,omitempty" format:"date-time"`
+	NearAt       *clock.Stamp `json:"nearAt,omitempty" format:"date-time"`
 	DueState     DueState     `json:"dueState" enum:"over,near,normal,paused,none,done"`
 	DueNote      string       `json:"dueNote,omitempty"`
 	RemainingS   int64        `json:"remainingS" doc:"Seconds to the deadline, negative when over"`
@@ -74,7 +75,7 @@ func (s *Service) itemOf(st standing, v View, now time.Time) TodoItem {
 		ID: v.ID, Source: v.Source, SourceName: v.Source, SourceID: v.SourceID, Key: v.Key, Kind: v.Kind, KindLabel: KindLabel(v.Kind),
 		Title: v.Title, Summary: v.Summary, Path: v.Path, PhonePath: v.PhonePath, RegionCode: v.RegionCode, Assignee: v.Assignee,
 		AssigneeName: v.AssigneeName, Group: v.Group, GroupName: v.GroupName, StarterName: v.StarterName, Priority: v.Priority,
-		DueAt: v.DueAt, DueState: state, DueNote: v.DueNote, RemainingS: left, Step: v.Step, Steps: v.Steps, StepName: v.StepName,
+		DueAt: v.DueAt, NearAt: v.NearAt, DueState: state, DueNote: v.DueNote, RemainingS: left, Step: v.Step, Steps: v.Steps, StepName: v.StepName,
 		State: v.State, Outcome: v.Outcome, ClosedName: v.ClosedName, CreatedAt: v.CreatedAt, ClosedAt: v.ClosedAt, Unread: v.Unread,
 		Acts: []TodoAct{}, OnBehalf: st.behalf(v.Assignee), Rev: v.Rev,
 	}

@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { BadgeCheck, ClipboardList, Cpu, Grid2x2, KeyRound, MapPinned, ScanEye, ScrollText, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
+import { BadgeCheck, BellRing, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, MapPinned, MessageSquareText, RadioTower, ScanEye, ScrollText, Send, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -11,6 +11,13 @@ export interface NavItem {
 }
 
 export const nav: { group: string; items: NavItem[] }[] = [
+  {
+    group: '首页待办',
+    items: [
+      { name: 'home', label: '首页', icon: House, perm: [], key: 'H' },
+      { name: 'todos', label: '待办中心', icon: Inbox, perm: [], key: 'T' },
+    ],
+  },
   {
     group: '非现监管',
     items: [
@@ -25,6 +32,15 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'wall', label: '视频墙', icon: Grid2x2, perm: ['live.view'], key: 'V' },
       { name: 'cameras', label: '点位与围栏', icon: Video, perm: ['camera.view'], key: 'P' },
       { name: 'map', label: '一张图', icon: MapPinned, perm: ['map.view'], key: 'M' },
+    ],
+  },
+  {
+    group: '平台',
+    items: [
+      { name: 'notifyChannels', label: '消息通道', icon: RadioTower, perm: ['notify.manage'] },
+      { name: 'notifyTemplates', label: '消息模板', icon: MessageSquareText, perm: ['notify.manage', 'notify.approve'] },
+      { name: 'notifyRules', label: '发送规则', icon: BellRing, perm: ['notify.manage'] },
+      { name: 'notifySends', label: '发送台账', icon: Send, perm: ['notify.log'] },
     ],
   },
   {

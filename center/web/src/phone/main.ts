@@ -24,6 +24,7 @@ const router = createRouter({
     { path: '/', name: 'orders', component: () => import('./pages/OrdersPage.vue') },
     { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { open: true } },
     { path: '/order/:id', name: 'order', component: () => import('./pages/OrderPage.vue'), meta: { deep: true } },
+    { path: '/todos', name: 'todos', component: () => import('./pages/TodosPage.vue') },
     { path: '/unsent', name: 'unsent', component: () => import('./pages/UnsentPage.vue') },
     { path: '/conflict/:id', name: 'conflict', component: () => import('./pages/ConflictPage.vue'), meta: { deep: true } },
     { path: '/me', name: 'me', component: () => import('./pages/MePage.vue') },
@@ -73,7 +74,7 @@ if ('serviceWorker' in navigator && import.meta.env.PROD) {
     .register('/sw.js', { scope: '/m' })
     .then(async () => {
       const ready = await navigator.serviceWorker.ready
-      await Promise.allSettled([import('./pages/OrdersPage.vue'), import('./pages/OrderPage.vue'), import('./pages/UnsentPage.vue'), import('./pages/ConflictPage.vue'), import('./pages/MePage.vue'), import('./pages/LoginPage.vue')])
+      await Promise.allSettled([import('./pages/OrdersPage.vue'), import('./pages/TodosPage.vue'), import('./pages/OrderPage.vue'), import('./pages/UnsentPage.vue'), import('./pages/ConflictPage.vue'), import('./pages/MePage.vue'), import('./pages/LoginPage.vue')])
       const assets = performance
         .getEntriesByType('resource')
         .map((e) => new URL(e.name))

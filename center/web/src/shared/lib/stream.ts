@@ -3,10 +3,10 @@
 import { defineStore } from 'pinia'
 import { now } from './clock'
 
-export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box'
+export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message'
 type Handler = (data: Record<string, unknown>) => void
 
-const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box']
+const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message']
 let source: EventSource | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 const handlers = new Map<StreamEvent, Set<Handler>>()
@@ -19,6 +19,9 @@ export const useStream = defineStore('stream', {
     alertsPending: undefined as number | undefined,
     ordersTodo: undefined as number | undefined,
     overdue: undefined as number | undefined,
+    todo: undefined as number | undefined,
+    todoOverdue: undefined as number | undefined,
+    todoGroup: undefined as number | undefined,
   }),
   actions: {
     start(): void {
@@ -54,6 +57,9 @@ export const useStream = defineStore('stream', {
         this.alertsPending = n('alertsPending') ?? this.alertsPending
         this.ordersTodo = n('ordersTodo') ?? this.ordersTodo
         this.overdue = n('overdue') ?? this.overdue
+        this.todo = n('todo') ?? this.todo
+        this.todoOverdue = n('todoOverdue') ?? this.todoOverdue
+        this.todoGroup = n('todoGroup') ?? this.todoGroup
       }
       handlers.get(name)?.forEach((h) => h(data))
     },
