@@ -10,9 +10,11 @@ import os
 import cv2
 import numpy as np
 
+from goods import solid_thing
+from places import H, W, background
 from sprites import noise_field, person, thing, vehicle
+from wheels import solid_vehicle
 
-W, H = 768, 432
 THING, REMOVED, PERSON, VEHICLE, LIGHT, NOTHING = range(6)
 DOC = os.environ.get("OPENCV_DOC", "/usr/share/doc/opencv-doc/examples/data")
 
@@ -108,66 +110,31 @@ class Sources:
         return [(img, cv2.GaussianBlur((lab == i).astype(np.float32), (0, 0), 1))]
 
 
-# ---------------------------------------------------------------- backgrounds
-
-def _ground(r):
-    """A drawn pavement seen obliquely: slabs, asphalt or grass."""
-    kind = r.integers(0, 4)
-    n = noise_field(r, H, W)
-    base = r.integers(60, 190)
-    tint = r.normal(0, 8, 3)
-    img = np.empty((H, W, 3), np.float32)
-    amp = r.uniform(3, 18)
-    for c in range(3):
-        img[..., c] = base + tint[c] + amp * n
-    if kind in (0, 1):
-        cell = r.integers(18, 70)
-        flat = np.zeros((900, 1200), np.float32)
-        for i in range(0, 900, cell):
-            for j in range(0, 1200, cell):
-                flat[i:i + cell, j:j + cell] = r.normal(0, r.uniform(2, 14))
-        ln = r.uniform(8, 40)
-        for i in range(0, 900, cell):
-            flat[i:i + 2] -= ln
-        for j in range(0, 1200, cell):
-            flat[:, j:j + 2] -= ln
-        k = r.uniform(0.25, 0.45)
-        src = np.float32([[0, 0], [1200, 0], [1200, 900], [0, 900]])
-        dst = np.float32([[W * k, 0], [W * (1 - k) + r.uniform(-80, 80), 0], [W * 1.5, H], [-W * 0.5, H]])
-        flat = cv2.warpPerspective(flat, cv2.getPerspectiveTransform(src, dst), (W, H), borderMode=cv2.BORDER_REFLECT)
-        img += flat[..., None]
-    elif kind == 2:
-        img *= np.array([0.55, 1.0, 0.75], np.float32)
-        img += r.normal(0, r.uniform(5, 16), (H, W, 1)).astype(np.float32)
-    if r.random() < 0.5:  # a wall above
-        y = int(r.uniform(0.15, 0.45) * H)
-        img[:y] = r.integers(50, 220) + r.normal(0, 10, 3) + 6 * n[:y, :, None]
-        step = int(r.integers(30, 140))
-        for x in range(int(r.integers(0, step)), W, step):
-            x1 = min(W, x + int(step * r.uniform(0.3, 0.8)))
-            y0 = int(y * r.uniform(0.1, 0.4))
-            img[y0:int(y * r.uniform(0.6, 1.0)), x:x1] = r.integers(15, 230) + r.normal(0, 20, 3)
-    return np.clip(img, 0, 255).astype(np.uint8)
-
-
-def background(r, src):
-    k = r.random()
-    if k < 0.45:
-        img = src.plate if r.random() < 0.6 else src.frames[r.integers(len(src.frames))]
-    elif k < 0.75:
-        img = src.photos[r.integers(len(src.photos))]
-    else:
-        return _ground(r)
-    h, w = img.shape[:2]
-    s = r.uniform(0.45, 1.0)
-    cw = max(40, int(w * s))
-    chh = min(h, int(cw * H / W))
-    x, y = r.integers(0, w - cw + 1), r.integers(0, h - chh + 1)
-    out = cv2.resize(img[y:y + chh, x:x + cw], (W, H), interpolation=cv2.INTER_CUBIC)
-    return out[:, ::-1].copy() if r.random() < 0.5 else out
-
-
 # ----------------------------------------------------------------- composing
+
+def _any_thing(r, src, size):
+    return (solid_thing if r.random() < .68 else thing)(r, src, size)
+
+
+def _any_vehicle(r, src, size):
+    return (solid_vehicle if r.random() < .62 else vehicle)(r, src, size)
+
+
+def _suit(r, lab, spr, ground):
+    """Takes the sprite into the light of its place; some things are much
+    like their ground, some stand half in the shade."""
+    spr = spr * np.clip(ground.mean() / 120, .35, 1.5) ** r.uniform(.3, .9)
+    if r.random() < (.3 if lab == THING else .12):
+        k = r.uniform(.35, .8)
+        spr = spr * k + ground.reshape(-1, 3).mean(0) * (1 - k)
+    if r.random() < .12:
+        h, w = spr.shape[:2]
+        x, y = np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h))
+        t = r.uniform(0, 6.28)
+        shade = 1 / (1 + np.exp(np.clip(-(x * np.cos(t) + y * np.sin(t) - r.uniform(-.6, .6)) * r.uniform(4, 30), -30, 30)))
+        spr = spr * (1 - r.uniform(.3, .6) * shade[..., None])
+    return spr
+
 
 def _paste(r, img, spr, al, x, y):
     """Pastes in the light of the place and returns the entity's mask."""
@@ -252,7 +219,7 @@ def compose(r, src):
     base = background(r, src).astype(np.float32)
     if r.random() < .3:  # standing things that are in both pictures
         for _ in range(int(r.integers(1, 4))):
-            s, a = (thing, person, vehicle)[r.integers(3)](r, src, r.uniform(20, 120))
+            s, a = (_any_thing, person, _any_vehicle)[r.integers(3)](r, src, r.uniform(20, 120))
             _paste(r, base, s, a, int(r.integers(0, W)), int(r.integers(0, H)))
     ref, cur = base, base.copy()
     ents = []
@@ -264,20 +231,22 @@ def compose(r, src):
     if mode >= .16:
         for _ in range(int(r.integers(4, 10))):
             k = r.random()
-            if k < .36:
-                lab, fn, size = THING, thing, np.exp(r.uniform(np.log(12), np.log(150)))
-            elif k < .62:
+            if k < .38:
+                lab, fn, size = THING, _any_thing, np.exp(r.uniform(np.log(12), np.log(150)))
+            elif k < .59:
                 lab, fn, size = PERSON, person, np.exp(r.uniform(np.log(28), np.log(210)))
-            elif k < .82:
-                lab, fn, size = VEHICLE, vehicle, np.exp(r.uniform(np.log(24), np.log(170)))
+            elif k < .83:
+                lab, fn, size = VEHICLE, _any_vehicle, np.exp(r.uniform(np.log(24), np.log(170)))
             else:
                 ents.append((LIGHT, _light(r, cur)))
                 continue
             s, a = fn(r, src, size)
             h, w = a.shape
             x, y = int(r.integers(-w // 6, W - w + w // 6 + 1)) if w < W else 0, int(r.integers(0, max(1, H - h + h // 8)))
-            here = base[max(0, y):y + h, max(0, x):x + w].mean() if h and w else 120
-            s = s * np.clip(here / 120, .35, 1.5) ** r.uniform(.3, .9)
+            here = base[max(0, y):y + h, max(0, x):x + w]
+            if here.size == 0:
+                continue
+            s = _suit(r, lab, s, here)
             if r.random() < .8:
                 _contact_shadow(r, cur, x, y, w, h)
             s = cv2.GaussianBlur(s.astype(np.float32), (0, 0), r.uniform(.3, 1.1))

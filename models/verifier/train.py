@@ -1,7 +1,7 @@
 """Trains the verifier from composed pairs and writes verifier.onnx.
 
 usage (from the repository root; needs python3-torch, python3-opencv, Go):
-  python3 models/verifier/train.py --pairs 3200 --epochs 11 --out models/verifier
+  python3 models/verifier/train.py --pairs 5000 --epochs 12 --out models/verifier
 
 Pairs run through the engine's own change rule (cmd pairdump), so the network
 meets the fragments that it will meet at work. Labels come from what was
@@ -149,15 +149,16 @@ def network():
         def __init__(self):
             super().__init__()
             self.trunk = Trunk(4)
-            self.mix = nn.Sequential(nn.Conv2d(144, 48, 3, 1, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU(),
-                                     nn.Conv2d(48, 64, 3, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+            conv = lambda i, o, step: nn.Sequential(nn.Conv2d(i, o, 3, step, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
+            self.mix, self.more, self.last = conv(144, 56, 1), conv(56, 56, 1), conv(56, 80, 2)
             self.drop = nn.Dropout(.15)
-            self.out = nn.Linear(128, 6)
+            self.out = nn.Linear(160, 6)
 
         def forward(self, x):
             m = x[:, 6:7]
             a, b = self.trunk(torch.cat([x[:, 0:3], m], 1)), self.trunk(torch.cat([x[:, 3:6], m], 1))
             f = self.mix(torch.cat([a, b, torch.abs(a - b)], 1))
+            f = self.last(f + self.more(f))
             f = torch.cat([f.mean((2, 3)), f.amax((2, 3))], 1)
             return self.out(self.drop(f))
 
@@ -211,9 +212,9 @@ def evaluate(net, x, y):
 
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("--pairs", type=int, default=3200)
-    ap.add_argument("--epochs", type=int, default=11)
-    ap.add_argument("--seed", type=int, default=20261124)
+    ap.add_argument("--pairs", type=int, default=5000)
+    ap.add_argument("--epochs", type=int, default=12)
+    ap.add_argument("--seed", type=int, default=20261125)
     ap.add_argument("--procs", type=int, default=2)
     ap.add_argument("--threads", type=int, default=1, help="more than one only on an idle machine")
     ap.add_argument("--cache", default="", help="keep the crops in this folder and use them again")

@@ -36,6 +36,7 @@ type runCmd struct {
 	Dwell        float64       `help:"Seconds a thing must stand, for every zone." default:"8"`
 	Interval     time.Duration `help:"Time between two looks." default:"1s"`
 	Clips        []string      `help:"Video files." sep:","`
+	Expect       []string      `help:"What stands in a clip without a truth file: CLIP=stacking:X,Y,W,H:FROM-TO." sep:"none" placeholder:"CLIP=…"`
 	Composed     int           `help:"Number of composed scenes."`
 	Seeds        string        `help:"Seeds of the composed scenes, a-b." default:"1001-1999"`
 	Kinds        []string      `help:"Kinds of the composed scenes, in rotation." default:"stacking,frontage,mixed,distractors,sign" sep:","`
@@ -180,7 +181,7 @@ func (r *runCmd) cases(ctx context.Context, c *cli, cache *clip.Cache) ([]testCa
 		}
 		out = append(out, k)
 	}
-	return out, nil
+	return out, expect(out, r.Expect)
 }
 
 // saveFrames keeps a picture of every false and missed event beside the

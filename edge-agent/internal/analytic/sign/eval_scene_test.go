@@ -4,6 +4,7 @@ package sign_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"jiexun/api/edgev1"
 	"jiexun/edge-agent/internal/analytic"
 	"jiexun/edge-agent/internal/event"
+	"jiexun/edge-agent/internal/infer"
 	"jiexun/edge-agent/internal/picture"
 )
 
@@ -51,6 +53,21 @@ type truth struct {
 	}
 }
 
+// detector is the installed one for persons and vehicles.
+func detector(t *testing.T) analytic.Detector {
+	t.Helper()
+	rt, err := infer.Open(infer.Options{Local: localDir(t)})
+	if err != nil {
+		t.Fatalf("run make setup: %v", err)
+	}
+	t.Cleanup(func() { _ = rt.Close() })
+	d, err := rt.Detector("ssd-oidv4")
+	if err != nil {
+		t.Fatalf("run make setup: %v", err)
+	}
+	return d
+}
+
 func playScene(t *testing.T, dir string) (hit, miss, extra int) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "truth.json"))
@@ -64,7 +81,7 @@ func playScene(t *testing.T, dir string) (hit, miss, extra int) {
 	for i := range tr.Zones {
 		tr.Zones[i].DwellS = 10
 	}
-	a := analyticOf(t, tr.Zones...)
+	a := analyticWith(t, detector(t), tr.Zones...)
 	cfg, err := event.DefaultConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +91,13 @@ func playScene(t *testing.T, dir string) (hit, miss, extra int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("ffmpeg", "-v", "error", "-i", filepath.Join(dir, "main.mp4"), "-vf", "fps=0.5", "-pix_fmt", "yuv420p", "-f", "rawvideo", "-")
+	rate := cmp.Or(os.Getenv("SIGN_FPS"), "0.5")
+	var fps float64
+	if _, err := fmt.Sscan(rate, &fps); err != nil || fps <= 0 {
+		t.Fatalf("SIGN_FPS %q is not a rate", rate)
+	}
+	step := time.Duration(float64(time.Second) / fps)
+	cmd := exec.Command("ffmpeg", "-v", "error", "-i", filepath.Join(dir, "main.mp4"), "-vf", "fps="+rate, "-pix_fmt", "yuv420p", "-f", "rawvideo", "-")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -92,14 +115,14 @@ func playScene(t *testing.T, dir string) (hit, miss, extra int) {
 		}
 		io.ReadFull(r, p.U)
 		io.ReadFull(r, p.V)
-		at = at.Add(2 * time.Second)
+		at = at.Add(step)
 		res, err := a.Observe(t.Context(), &analytic.Input{At: at, Frame: p})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if os.Getenv("JIEXUN_VERBOSE") != "" {
 			for _, o := range res.Observations {
-				t.Logf("%5.0f %s %s %s %q conf %.2f dist %.2f sim %.2f glyph %d votes %d/%d dwell %s", at.Sub(start).Seconds(), o.Zone, o.State, o.Sign.Verdict, o.Sign.Text, o.Sign.Confidence, o.Sign.NameDistance, o.Sign.Similarity, o.Sign.GlyphPx, o.Sign.Votes, o.Sign.Looks, o.Dwell)
+				t.Logf("%5.0f %s %s %s %q conf %.2f dist %.2f sim %.2f glyph %d votes %d/%d dwell %s excluded %v", at.Sub(start).Seconds(), o.Zone, o.State, o.Sign.Verdict, o.Sign.Text, o.Sign.Confidence, o.Sign.NameDistance, o.Sign.Similarity, o.Sign.GlyphPx, o.Sign.Votes, o.Sign.Looks, o.Dwell, o.Excluded)
 			}
 		}
 		for _, e := range m.Step(event.Look{At: at, Kind: edgev1.Sign, Result: res}).Events {

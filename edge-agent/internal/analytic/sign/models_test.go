@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"jiexun/api/edgev1"
+	"jiexun/edge-agent/internal/analytic"
 	"jiexun/edge-agent/internal/analytic/sign"
 	"jiexun/edge-agent/internal/infer"
 	"jiexun/edge-agent/internal/picture"
@@ -57,12 +58,18 @@ func readers(t testing.TB) (*infer.TextFinder, *infer.TextReader) {
 
 func analyticOf(t testing.TB, zones ...edgev1.Zone) *sign.Analytic {
 	t.Helper()
+	return analyticWith(t, nil, zones...)
+}
+
+// analyticWith has a detector too.
+func analyticWith(t testing.TB, d analytic.Detector, zones ...edgev1.Zone) *sign.Analytic {
+	t.Helper()
 	f, r := readers(t)
 	cfg, err := sign.DefaultConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := sign.New(sign.Options{Config: cfg, Zones: zones, Finder: f, Reader: r})
+	a, err := sign.New(sign.Options{Config: cfg, Zones: zones, Finder: f, Reader: r, Detector: d})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,6 +172,9 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 			boxes[th.Key] = th.Box
 			last[th.Key] = fmt.Sprintf("%.1f %s acc %v since %.1f dwell %.1f box %.3f %.3f %.3f %.3f T%.2f R%.2f P%.2f V%.2f L%.2f N%.2f ex %d", sec, th.State, th.Accepted, th.Since.Sub(start).Seconds(),
 				th.Dwell.Seconds(), th.Box.X, th.Box.Y, th.Box.W, th.Box.H, th.Judged.Thing, th.Judged.Removed, th.Judged.Person, th.Judged.Vehicle, th.Judged.Light, th.Judged.Nothing, len(th.Excluded))
+			if os.Getenv("STILL_TRACE") == name {
+				t.Logf("trace %s %v: %s", th.Key, th.Zones, last[th.Key])
+			}
 		}
 		for _, o := range rows {
 			if _, ok := seen[o.Key]; !ok && o.State == analytic.Present {

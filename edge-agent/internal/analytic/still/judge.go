@@ -17,18 +17,24 @@ const (
 	lookLeast  = 24  // least side of a crop in pixels of the large reference
 	lookEvery  = 900 * time.Millisecond
 	looksAsked = 3
-	accept     = 0.5
+	// Chosen on composed scenes, where things and vehicles part there.
+	accept = 0.42
 	// Asking often gives noise many chances: later answers must be surer.
 	patient    = 9
-	acceptLate = 0.6
+	acceptLate = 0.48
+	trendLeast = 0.42 // what the running mean of all answers must say then
+	trendShare = 0.15 // of the newest answer in that mean
 	// Few things put on a pavement fill this share of the frame, but every
 	// vehicle close by does: there the verifier must be surer.
 	largeBox    = 0.08
 	acceptLarge = 0.7
+	// A handful of pixels tells little.
+	tinyBox    = 0.002
+	acceptTiny = 0.6
 	// Dark plain bags look like cars to the verifier. A vehicle on a pavement
 	// is not that small, and the detector would know it.
 	smallBox   = 0.009
-	leastSmall = 0.2
+	leastSmall = 0.35
 	solid      = 0.8 // sure that it is a thing or a vehicle
 )
 
@@ -79,6 +85,9 @@ func (e *Engine) ask(ctx context.Context, t *track, at time.Time, frame *picture
 	j, err := e.answer(ctx, t, at, frame)
 	if err != nil {
 		return err
+	}
+	if t.trend += trendShare * (j.Thing - t.trend); len(t.asked) == 0 {
+		t.trend = j.Thing
 	}
 	t.asked = append(t.asked, j)
 	t.asked = t.asked[max(0, len(t.asked)-looksAsked):]
@@ -150,12 +159,17 @@ func (e *Engine) isThing(t *track, m analytic.Judgement, hits int) bool {
 	}
 	bar := accept
 	if t.asks > patient {
+		if t.trend < trendLeast {
+			return false
+		}
 		bar = acceptLate
 	}
 	box := t.box(e.w, e.h)
 	switch size := box.W * box.H; {
 	case size > largeBox:
 		return m.Thing >= acceptLarge
+	case size < tinyBox:
+		return m.Thing >= acceptTiny
 	case size < smallBox && len(t.objects) == looksAsked && hits == 0 && m.Thing >= leastSmall:
 		return m.Thing >= bar || m.Thing+m.Vehicle >= solid
 	}

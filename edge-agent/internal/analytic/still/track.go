@@ -50,6 +50,7 @@ type track struct {
 	shrunk    int
 
 	asked    []analytic.Judgement // the last three answers
+	trend    float64              // how much of a thing all answers saw, newer ones counting more
 	objects  []bool               // whether the detector saw a person or vehicle in them
 	asks     int
 	nextAsk  time.Time
@@ -69,19 +70,28 @@ func (t *track) score() float64 {
 		return 0
 	}
 	s := 0.5 + 0.5*t.visible
-	if n := len(t.asked); n > 0 {
+	if len(t.asked) > 0 {
 		m := t.mean()
-		s = m.Thing
-		if t.verdict == accepted && s < accept {
+		s = certainty(m.Thing)
+		if t.verdict == accepted && m.Thing < accept {
 			// Taken although the verifier thinks of a vehicle: the detector
 			// and the size have ruled that out, see isThing.
-			s = m.Thing + m.Vehicle
+			s = certainty(m.Thing + m.Vehicle)
 		}
 	}
 	if t.verdict == refused {
 		s = min(s, 0.49)
 	}
 	return s
+}
+
+// certainty moves the verifier's share for "thing" to a scale on which one
+// half is where a candidate is taken.
+func certainty(p float64) float64 {
+	if p < accept {
+		return 0.5 * p / accept
+	}
+	return 0.5 + 0.5*(p-accept)/(1-accept)
 }
 
 // followTracks looks where each thing stands: is it to be seen, is something
@@ -181,28 +191,7 @@ func (e *Engine) formTracks(at time.Time) {
 		if e.extends(b, at) {
 			continue
 		}
-		var owner *track
-		most := 0
-		for _, t := range e.tracks {
-			if t.orphan || t.verdict == accepted || t.state == analytic.Gone {
-				continue
-			}
-			if n := t.shape.overlap(b); n > most {
-				most, owner = n, t
-			}
-		}
-		if owner == nil || most*10 < min(b.area, owner.shape.area) {
-			e.birth(b, at)
-			continue
-		}
-		if owner.verdict == undecided && owner.looks < 3 && b.area > owner.shape.area {
-			// The first look was a fragment; the whole knows better since when.
-			if was := e.stood(b); at.Add(-was).After(owner.since) {
-				owner.since, owner.seen = at.Add(-was), was
-			}
-		}
-		owner.looks++
-		e.reshape(owner, *b)
+		e.place(b, at, 0)
 	}
 	e.mergeTracks()
 }
@@ -300,7 +289,7 @@ func (e *Engine) zonesOf(s *shape) []int {
 
 // mergeTracks joins candidates that turned out to be one thing.
 func (e *Engine) mergeTracks() {
-	open := func(t *track) bool { return !t.orphan && t.state != analytic.Gone && t.verdict != accepted }
+	open := func(t *track) bool { return t.open() && t.state != analytic.Gone }
 	for i := 0; i < len(e.tracks); i++ {
 		for j := i + 1; j < len(e.tracks); j++ {
 			a, b := e.tracks[i], e.tracks[j]
