@@ -215,7 +215,11 @@ func (e *Engine) readTrack(r *reader) (*track, error) {
 	if r.bad {
 		return nil, fmt.Errorf("%w: thing is cut off", errSnapshot)
 	}
-	t.trend = t.mean().Thing
+	for i, j := range t.asked {
+		if i == 0 || j.Thing < t.trend { // the running mean is not kept: the worst is assumed
+			t.trend = j.Thing
+		}
+	}
 	t.zones = e.zonesOf(&t.shape)
 	// Its pixels count as still, so that the picture's change finds its owner.
 	t.shape.each(e.w, e.h, func(i, k int) {
