@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { BadgeCheck, BellRing, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, MapPinned, MessageSquareText, RadioTower, ScanEye, ScrollText, Send, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
+import { AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -24,6 +24,7 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'alerts', label: '预警研判', icon: ScanEye, perm: ['alert.view'], key: 'A' },
       { name: 'orders', label: '非现工单', icon: ClipboardList, perm: ['order.view'], key: 'W' },
       { name: 'shops', label: '商铺档案', icon: Store, perm: ['shop.view'], key: 'S' },
+      { name: 'deadlines', label: '期限监控', icon: AlarmClock, perm: ['order.view'] },
     ],
   },
   {
@@ -37,6 +38,9 @@ export const nav: { group: string; items: NavItem[] }[] = [
   {
     group: '平台',
     items: [
+      { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
+      { name: 'calendar', label: '工作日历', icon: CalendarDays, perm: [] },
+      { name: 'transfer', label: '导入导出', icon: ArrowDownUp, perm: ['export.data', 'import.data'] },
       { name: 'notifyChannels', label: '消息通道', icon: RadioTower, perm: ['notify.manage'] },
       { name: 'notifyTemplates', label: '消息模板', icon: MessageSquareText, perm: ['notify.manage', 'notify.approve'] },
       { name: 'notifyRules', label: '发送规则', icon: BellRing, perm: ['notify.manage'] },
@@ -44,9 +48,19 @@ export const nav: { group: string; items: NavItem[] }[] = [
     ],
   },
   {
+    group: '安全',
+    items: [
+      { name: 'security', label: '安全预警', icon: ShieldAlert, perm: ['security.view'] },
+      { name: 'sessions', label: '登录会话', icon: MonitorSmartphone, perm: ['session.manage'] },
+      { name: 'signinRules', label: '登录与口令', icon: LogIn, perm: ['security.view'] },
+    ],
+  },
+  {
     group: '系统',
     items: [
       { name: 'boxes', label: '边缘盒', icon: Cpu, perm: ['box.view'], key: 'B' },
+      { name: 'jobs', label: '后台任务', icon: ListChecks, perm: ['job.view'] },
+      { name: 'usage', label: '运行分析', icon: ChartColumn, perm: ['usage.view'] },
       { name: 'accounts', label: '账号', icon: UserCog, perm: ['account.manage'] },
       { name: 'roles', label: '角色权限', icon: ShieldCheck, perm: ['role.view'] },
       { name: 'audit', label: '审计', icon: ScrollText, perm: ['audit.view'] },

@@ -41,5 +41,10 @@ export const routes: RouteRecordRaw[] = [
   { path: '/audit', name: 'audit', component: () => import('../features/audit/AuditList.vue'), meta: { perm: ['audit.view'], title: '审计' } },
   { path: '/crypto', name: 'crypto', component: () => import('../features/crypto/CryptoPage.vue'), meta: { perm: ['crypto.view'], title: '密码应用' } },
   { path: '/signatures', name: 'signatures', component: () => import('../features/crypto/VerifyPage.vue'), meta: { title: '验签' } },
+  { path: '/jobs', name: 'jobs', component: () => import('../features/jobs/JobsPage.vue'), meta: { perm: ['job.view'], title: '后台任务' } },
+  { path: '/transfer', name: 'transfer', component: () => import('../features/jobs/TransferPage.vue'), meta: { perm: ['export.data', 'import.data'], title: '导入导出' } },
+  { path: '/deadlines', name: 'deadlines', component: () => import('../features/deadline/MonitorPage.vue'), meta: { perm: ['order.view'], title: '期限监控' } },
+  { path: '/deadlines/rules', name: 'deadlineRules', component: () => import('../features/deadline/RulesPage.vue'), meta: { perm: ['deadline.manage'], title: '期限规则' } },
+  { path: '/calendar', name: 'calendar', component: () => import('../features/deadline/CalendarPage.vue'), meta: { title: '工作日历' } },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./MissingPage.vue'), meta: { title: '没有这个页面' } },
 ]
