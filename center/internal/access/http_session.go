@@ -85,7 +85,9 @@ func (s *Service) Identify(ctx context.Context, r httpx.Request) (context.Contex
 			return c, err
 		}
 	}
-	c, ok, err := s.Resume(ctx, r.Cookie)
+	// What a page asks by itself while nobody is there is not use.
+	background := r.Header != nil && r.Method == http.MethodGet && r.Header("X-Background") != ""
+	c, ok, err := s.resume(ctx, r.Cookie, !background)
 	if err != nil || !ok {
 		return ctx, err
 	}

@@ -27,8 +27,8 @@ func (s *Service) Register(api huma.API) {
 
 // UsageQuery are the query parameters of every figure and list.
 type UsageQuery struct {
-	From    string `query:"from" maxLength:"10" doc:"First day, 2026-11-01"`
-	To      string `query:"to" maxLength:"10" doc:"Last day"`
+	From    string `query:"from" maxLength:"40" doc:"First day, 2026-11-01, or a moment in it"`
+	To      string `query:"to" maxLength:"40" doc:"Last day, or the moment after it"`
 	Region  string `query:"region" maxLength:"12" pattern:"^[0-9]*$"`
 	Op      string `query:"op" maxLength:"80"`
 	App     string `query:"app" maxLength:"40"`
@@ -37,7 +37,7 @@ type UsageQuery struct {
 }
 
 func (q UsageQuery) filter() UsageFilter {
-	return UsageFilter{From: DayNumber(q.From), To: DayNumber(q.To), Region: q.Region, Op: q.Op, App: q.App, PersonID: q.Person, Outcome: q.Outcome}
+	return UsageFilter{From: DayNumber(q.From, false), To: DayNumber(q.To, true), Region: q.Region, Op: q.Op, App: q.App, PersonID: q.Person, Outcome: q.Outcome}
 }
 
 func (s *Service) registerUsage(api huma.API) {
@@ -121,11 +121,11 @@ func callsSheet(list []Call) ([]byte, error) {
 func (s *Service) registerAlerts(api huma.API) {
 	httpx.Register(api, access.SecurityView, op("security-board", http.MethodGet, "/api/security/board", "The security dashboard"),
 		func(ctx context.Context, in *struct {
-			From string `query:"from" maxLength:"10"`
-			To   string `query:"to" maxLength:"10"`
+			From string `query:"from" maxLength:"40"`
+			To   string `query:"to" maxLength:"40"`
 		},
 		) (*httpx.Body[Board], error) {
-			return httpx.Out(s.Board(ctx, DayNumber(in.From), DayNumber(in.To)))
+			return httpx.Out(s.Board(ctx, DayNumber(in.From, false), DayNumber(in.To, true)))
 		})
 	httpx.Register(api, access.SecurityView, op("list-security-alerts", http.MethodGet, "/api/security/alerts", "Security alerts"),
 		func(ctx context.Context, in *struct {

@@ -3,6 +3,7 @@ package security
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
@@ -275,8 +276,19 @@ func (s *Service) Board(ctx context.Context, from, to int) (Board, error) {
 	return b, err
 }
 
-// DayNumber reads 2026-11-25 as 20261125; 0 for no day.
-func DayNumber(s string) int {
+// DayNumber reads 2026-11-25 as 20261125, and a moment as its day in
+// Shanghai; end says that a moment is exclusive. 0 is no day.
+func DayNumber(s string, end bool) int {
+	if len(s) > 10 {
+		at, err := time.Parse(time.RFC3339, s)
+		if err != nil || at.Year() < 2000 || at.Year() > 9999 {
+			return 0
+		}
+		if end {
+			at = at.Add(-time.Millisecond)
+		}
+		return clock.YMD(at)
+	}
 	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
 		return 0
 	}

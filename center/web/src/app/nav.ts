@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, Video } from 'lucide-vue-next'
+import { AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -61,8 +61,12 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'boxes', label: '边缘盒', icon: Cpu, perm: ['box.view'], key: 'B' },
       { name: 'jobs', label: '后台任务', icon: ListChecks, perm: ['job.view'] },
       { name: 'usage', label: '运行分析', icon: ChartColumn, perm: ['usage.view'] },
+      { name: 'people', label: '机构与人员', icon: Network, perm: ['org.manage'] },
       { name: 'accounts', label: '账号', icon: UserCog, perm: ['account.manage'] },
       { name: 'roles', label: '角色权限', icon: ShieldCheck, perm: ['role.view'] },
+      { name: 'grants', label: '授权', icon: UserRoundKey, perm: ['role.view'] },
+      { name: 'insight', label: '权限透视', icon: ScanSearch, perm: ['role.view'] },
+      { name: 'absences', label: '代理与交接', icon: UserRoundCheck, perm: [] },
       { name: 'audit', label: '审计', icon: ScrollText, perm: ['audit.view'] },
       { name: 'crypto', label: '密码应用', icon: KeyRound, perm: ['crypto.view'] },
       { name: 'signatures', label: '验签', icon: BadgeCheck, perm: [] },

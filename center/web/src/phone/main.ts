@@ -23,6 +23,8 @@ const router = createRouter({
   routes: [
     { path: '/', name: 'orders', component: () => import('./pages/OrdersPage.vue') },
     { path: '/login', name: 'login', component: () => import('./pages/LoginPage.vue'), meta: { open: true } },
+    { path: '/t/:ticket', name: 'link', component: () => import('./pages/LinkPage.vue'), meta: { open: true, deep: true } },
+    { path: '/ssb', name: 'ssb', component: () => import('./pages/LinkPage.vue'), meta: { open: true, deep: true } },
     { path: '/order/:id', name: 'order', component: () => import('./pages/OrderPage.vue'), meta: { deep: true } },
     { path: '/todos', name: 'todos', component: () => import('./pages/TodosPage.vue') },
     { path: '/unsent', name: 'unsent', component: () => import('./pages/UnsentPage.vue') },

@@ -108,6 +108,15 @@ export function configureApi(h: Partial<Hooks>): void {
   Object.assign(hooks, h)
 }
 
+/** How long a page may ask by itself before it no longer counts as use. */
+const quietMs = 60_000
+let lastInput = Date.now()
+
+/** Notes that a person did something; pages that only poll keep nobody signed in. */
+export function noteInput(at = Date.now()): void {
+  lastInput = Math.max(lastInput, at)
+}
+
 async function parse(res: Response): Promise<unknown> {
   const text = await res.text()
   if (!text) return undefined
@@ -128,6 +137,7 @@ export async function request<T>(method: string, path: string, o: Options = {}):
   }, limit)
   o.signal?.addEventListener('abort', () => ctl.abort(), { once: true })
   const headers: Record<string, string> = { Accept: 'application/json' }
+  if (method === 'GET' && Date.now() - lastInput > quietMs) headers['X-Background'] = '1'
   if (method !== 'GET') {
     const t = hooks.csrf()
     if (t) headers['X-CSRF-Token'] = t
@@ -152,7 +162,7 @@ export async function request<T>(method: string, path: string, o: Options = {}):
     const data = await parse(res)
     if (!res.ok) {
       const err = toApiError(res.status, data)
-      if (err.status === 401 && !(method === 'POST' && path === '/session')) hooks.onUnauthenticated()
+      if (err.status === 401 && !(method === 'POST' && (path === '/session' || path.startsWith('/signin/open/')))) hooks.onUnauthenticated()
       throw err
     }
     const date = res.headers.get('Date')

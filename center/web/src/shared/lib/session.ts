@@ -4,6 +4,23 @@ import type { Person, Session } from '../types'
 import { api, ApiError } from './api'
 import { syncClock } from './clock'
 
+/** What the rules still ask for after the password was right. */
+export interface NextStep {
+  kind: 'totp' | 'enrol'
+  ticket: string
+  expiresAt: string
+}
+/** A session, or what is missing for one. */
+export interface OpenAnswer extends Session {
+  method?: string
+  idleSeconds?: number
+  expiresAt?: string
+  next?: NextStep
+  path?: string
+  bind?: string
+  recoveryCodes?: string[]
+}
+
 export const useSession = defineStore('session', {
   state: () => ({
     person: null as Person | null,
@@ -11,6 +28,8 @@ export const useSession = defineStore('session', {
     mustChangePassword: false,
     checked: false,
     expired: false,
+    idleSeconds: 0,
+    expiresAt: '',
   }),
   getters: {
     roleNames: (s) => (s.person?.roles ?? []).map((r) => r.name).join('、'),
@@ -25,7 +44,9 @@ export const useSession = defineStore('session', {
     hasRole(code: string): boolean {
       return this.person?.roles.some((r) => r.code === code) ?? false
     },
-    take(s: Session, rttMs: number): void {
+    take(s: OpenAnswer, rttMs: number): void {
+      this.idleSeconds = s.idleSeconds ?? 0
+      this.expiresAt = s.expiresAt ?? ''
       this.person = s.person
       this.csrf = s.csrf
       this.mustChangePassword = s.mustChangePassword
@@ -37,7 +58,7 @@ export const useSession = defineStore('session', {
     async load(): Promise<void> {
       const t = performance.now()
       try {
-        this.take(await api.get<Session>('/session'), performance.now() - t)
+        this.take(await api.get<OpenAnswer>('/session'), performance.now() - t)
       } catch (e) {
         if (e instanceof ApiError && e.code === 'unauthenticated') {
           this.checked = true
@@ -47,9 +68,16 @@ export const useSession = defineStore('session', {
         throw e
       }
     },
-    async login(account: string, password: string): Promise<void> {
+    /** Signs in with the password; a further step comes back, if there is one. */
+    async login(account: string, password: string): Promise<NextStep | undefined> {
+      return (await this.open('/session', { account, password })).next
+    },
+    /** Asks one of the ways in; a session that it opened is taken at once. */
+    async open(path: string, body: object): Promise<OpenAnswer> {
       const t = performance.now()
-      this.take(await api.post<Session>('/session', { account, password }), performance.now() - t)
+      const a = await api.post<OpenAnswer>(path, body)
+      if (a.person.id) this.take(a, performance.now() - t)
+      return a
     },
     async logout(): Promise<void> {
       try {

@@ -3,10 +3,10 @@
 import { defineStore } from 'pinia'
 import { now } from './clock'
 
-export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message'
+export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'security'
 type Handler = (data: Record<string, unknown>) => void
 
-const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message']
+const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'security']
 let source: EventSource | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 const handlers = new Map<StreamEvent, Set<Handler>>()
