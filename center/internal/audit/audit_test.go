@@ -99,6 +99,8 @@ func TestList(t *testing.T) {
 			"nothing":  {audit.Filter{}, 0},
 			"actor":    {audit.Filter{Prefixes: []string{"31"}, Actor: "演示b"}, 1},
 			"object":   {audit.Filter{Prefixes: []string{"31"}, Object: "o1", Act: "accept", Q: "签收"}, 3},
+			"by id":    {audit.Filter{Prefixes: []string{"31"}, Q: "o1"}, 3},
+			"region":   {audit.Filter{Prefixes: []string{"31"}, Region: "310104"}, 1},
 			"future":   {audit.Filter{Prefixes: []string{"31"}, From: clock.At(testkit.Start().AddDate(1, 0, 0))}, 0},
 			"per cent": {audit.Filter{Prefixes: []string{"31"}, Q: "%"}, 0},
 		} {

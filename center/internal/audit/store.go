@@ -154,7 +154,7 @@ func (f Filter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 		q = q.Where("(r.object = ? OR r.object_id = ?)", f.Object, f.Object)
 	}
 	if f.Q != "" {
-		q = q.Where("r.summary LIKE ? ESCAPE '!'", db.Contains(f.Q))
+		q = q.Where("(r.summary LIKE ? ESCAPE '!' OR r.object_id = ? OR r.request_id = ?)", db.Contains(f.Q), f.Q, f.Q)
 	}
 	if f.From != 0 {
 		q = q.Where("r.at >= ?", f.From)
