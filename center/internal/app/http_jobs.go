@@ -44,6 +44,7 @@ func (a *App) registerJobs() {
 	a.deadline.Register(a.api)
 	a.transfer.Register(a.fiber, a.api)
 	httpx.Register(a.api, access.JobView, jobOp("list-jobs", http.MethodGet, "/api/jobs", "Jobs in the background"), a.listJobs)
+	a.registerTimers() // before {id}, which would take their addresses
 	httpx.Register(a.api, access.JobView, jobOp("get-job", http.MethodGet, "/api/jobs/{id}", "One job with its log"),
 		func(ctx context.Context, in *jobPath) (*httpx.Body[jobDetail], error) {
 			if _, err := access.Need(ctx, access.JobView); err != nil {
@@ -72,7 +73,6 @@ func (a *App) registerJobs() {
 	}
 	httpx.Register(a.api, access.JobManage, jobOp("cancel-job", http.MethodPost, "/api/jobs/{id}/cancel", "End a job"), act("job.cancel", "取消后台任务", a.jobs.CancelJob))
 	httpx.Register(a.api, access.JobManage, jobOp("retry-job", http.MethodPost, "/api/jobs/{id}/retry", "Run a job again"), act("job.retry", "重新运行后台任务", a.jobs.RetryJob))
-	a.registerTimers()
 }
 
 func (a *App) changeJob(ctx context.Context, act, summary, id, reason string, do func(ctx context.Context, tx db.Tx, id string) error) error {
