@@ -292,3 +292,24 @@ func TestRoles(t *testing.T) {
 		}
 	})
 }
+
+// The rows of an installation that is older than the codes are signed once,
+// and never again.
+func TestOldRowsAreSignedOnce(t *testing.T) {
+	testkit.EachDB(t, func(t *testing.T, d *db.DB, _ *clock.Fake) {
+		exec(t, d, "INSERT INTO access_orgs (id, name, kind, region_code, parent_id) VALUES ('org-310101', '黄浦区局', 'district', '310101', '')")
+		exec(t, d, "INSERT INTO access_persons (id, account, name, org_id, password_hash, state, created_at, updated_at) VALUES ('old', 'laozhang', '演示', 'org-310101', 'x', 'active', 0, 0)")
+		exec(t, d, "INSERT INTO access_grants (id, person_id, role, prefixes, from_at, created_at) VALUES ('g', 'old', 'officer', '310101', 0, 0)")
+		s := service(t, d, nil)
+		if a, err := s.ActorOf(t.Context(), "old"); err != nil || !a.Allows(access.OrderHandle, "310101013") {
+			t.Fatalf("an old grant gives nothing: %v", err)
+		}
+		exec(t, d, "UPDATE access_grants SET role = 'sec_admin', mac = ''")
+		exec(t, d, "DELETE FROM access_role_perms")
+		exec(t, d, "DELETE FROM access_roles")
+		s = service(t, d, nil)
+		if a, err := s.ActorOf(t.Context(), "old"); err != nil || len(a.Perms) != 0 {
+			t.Errorf("emptied tables made the center sign a forged grant: %v, %v", a.Perms, err)
+		}
+	})
+}
