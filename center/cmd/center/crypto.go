@@ -87,9 +87,9 @@ func reportText(r app.CryptoReport) []byte {
 		}
 		line("| %s | %s | %s | %d | %s | %s | %s | %s | %s |", k.ID, k.Purpose, k.Kind, k.Version, k.State, k.Check, k.CreatedAt, retired, k.Master)
 	}
-	line("\n## 调用点\n\n| 用途 | 密钥类别 | 模块 | 保护对象 | 代码位置 |\n|---|---|---|---|---|")
+	line("\n## 调用点\n\n| 用途 | 密钥类别 | 模块 | 保护对象 | 代码位置 | 密文列 |\n|---|---|---|---|---|---|")
 	for _, u := range r.Uses {
-		line("| %s | %v | %d | %s | %s |", u.Purpose, u.Kinds, u.Module, u.What, u.Where)
+		line("| %s | %v | %d | %s | %s | %s |", u.Purpose, u.Kinds, u.Module, u.What, u.Where, strings.Join(u.Places, "、"))
 	}
 	line("\n## 加密列\n\n| 位置 | 尚未用现行密钥加密的行 |\n|---|---|")
 	places := make([]string, 0, len(r.Pending))

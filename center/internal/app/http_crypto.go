@@ -67,7 +67,7 @@ func (a *App) CryptoReport(ctx context.Context) (CryptoReport, error) {
 	a.tried.mu.Unlock()
 	out := CryptoReport{
 		At: clock.At(a.db.Now()), Provider: a.keys.Provider(), Algorithms: crypto.Algorithms(), Modules: crypto.Modules(list), TriedAt: at,
-		Keys: a.keys.List(), Uses: crypto.Uses(), Release: a.release.get(),
+		Keys: a.keys.List(), Uses: a.keys.Uses(), Release: a.release.get(),
 	}
 	var err error
 	if out.Pending, err = a.keys.Pending(ctx); err != nil {

@@ -12,7 +12,7 @@ describe('cryptography', () => {
     expect(verdict({ tried: [t, { ...t, ok: false }] })).toBe('bad')
   })
   it('shows a key in use once, with its older versions', () => {
-    const lines = keyLines([key({}), key({ id: 'o', state: 'retired' }), key({ id: 'b', kind: 'blind' })], [{ purpose: 'totp', kinds: ['seal'], module: 1, what: '动态口令种子', where: '' }])
+    const lines = keyLines([key({}), key({ id: 'o', state: 'retired' }), key({ id: 'b', kind: 'blind' })], [{ purpose: 'totp', kinds: ['seal'], module: 1, what: '动态口令种子', where: '', places: [] }])
     expect(lines.map((l) => [l.id, l.what, l.old])).toEqual([['k', '动态口令种子', 1], ['b', '动态口令种子', 0]])
   })
   it('counts whole days', () => {

@@ -107,7 +107,7 @@ func TestCodes(t *testing.T) {
 		"part":     k.CheckMAC("grant", mac, "p1", "admin", "310101"),
 		"boundary": k.CheckMAC("grant", mac, "p1o", "fficer", "310101"),
 		"count":    k.CheckMAC("grant", mac, "p1", "officer", "310101", ""),
-		"purpose":  k.CheckMAC("ticket", mac, "p1", "officer", "310101"),
+		"purpose":  k.CheckMAC("other", mac, "p1", "officer", "310101"),
 		"flipped":  k.CheckMAC("grant", flip(mac), "p1", "officer", "310101"),
 		"empty":    k.CheckMAC("grant", "", "p1", "officer", "310101"),
 		"key":      k.CheckMAC("grant", "hmac:x:00", "p1", "officer", "310101"),

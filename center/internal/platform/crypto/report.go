@@ -60,8 +60,8 @@ func Algorithms() []Algorithm {
 	const hot, ref = "emmansun/gmsm v0.15.5", "tjfoc/gmsm v1.4.1"
 	return []Algorithm{
 		{"SM2", "GB/T 32918", "签名与验签（用户标识 1234567812345678）、证书", hot},
-		{"SM3", "GB/T 32905", "摘要：证据、文件、清单", hot},
-		{"HMAC-SM3", "GB/T 15852.2", "审计链、授权行、票据、盲索引", hot},
+		{"SM3", "GB/T 32905", "摘要：证据、文件、清单、会话与票据", hot},
+		{"HMAC-SM3", "GB/T 15852.2", "审计链、授权行、接口签名、盲索引", hot},
 		{"SM4-GCM", "GB/T 32907、GB/T 36624", "列加密、主密钥对数据密钥的包裹、密钥备份", hot},
 		{"PBKDF2-HMAC-SM3", "GM/T 0091", "密钥备份的口令派生", hot},
 		{"TLCP ECC_SM4_CBC_SM3", "GB/T 38636", "国密传输网关", ref},

@@ -58,7 +58,7 @@ func Try(list []Trial) []Tried {
 func (k *Keys) Trials() []Trial {
 	return []Trial{
 		{1, "SM2 证书挑战应答", trialChallenge},
-		{1, "一次性登录票据", func() (error, error) { return k.trialMAC("ticket") }},
+		{1, "一次性登录票据（只存 SM3）", trialTicket},
 		{4, "程序文件签名清单", trialRelease},
 		{5, "授权行校验码", func() (error, error) { return k.trialMAC("grant") }},
 		{6, "SM4-GCM 加密列", k.trialSeal},
@@ -91,6 +91,24 @@ func trialChallenge() (error, error) {
 	}
 	challenge[7] ^= 1
 	return VerifyMessage(point, challenge, sig), nil
+}
+
+// trialTicket does what signing in by a link does: a random ticket, of which
+// only the SM3 is kept.
+func trialTicket() (error, error) {
+	ticket := make([]byte, 32)
+	if _, err := rand.Read(ticket); err != nil {
+		return nil, err
+	}
+	kept := Digest(ticket)
+	if kept != Digest(ticket) {
+		return nil, errors.New("one ticket has two digests")
+	}
+	ticket[9] ^= 1
+	if Digest(ticket) == kept {
+		return nil, errMissed
+	}
+	return errors.New("no ticket has this digest"), nil
 }
 
 func (k *Keys) trialMAC(purpose string) (error, error) {

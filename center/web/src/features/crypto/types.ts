@@ -36,6 +36,7 @@ export interface Use {
   module: number
   what: string
   where: string
+  places: string[]
 }
 
 export interface CryptoReport {
