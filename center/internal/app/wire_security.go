@@ -41,7 +41,7 @@ func (a *App) wireSecurity(ctx context.Context) error {
 func (a *App) countMisuse(ctx context.Context) error {
 	c := caller.From(ctx)
 	ctx = access.With(ctx, access.Actor{ID: c.ID, Name: c.Name, Perms: map[string]bool{access.BoxView: true}, Scope: access.SystemScope()})
-	list, _, err := a.fleet.List(ctx, fleet.Filter{State: fleet.Duplicate, Limit: 200})
+	list, _, err := a.fleet.List(ctx, fleet.Filter{State: fleet.Duplicate, Order: "b.id", Limit: 200})
 	if err != nil {
 		return err
 	}
