@@ -207,6 +207,9 @@ func varNames() string {
 
 // MaskAddress hides the middle of a phone number or a mail address.
 func MaskAddress(a string) string {
+	if a == "" {
+		return ""
+	}
 	if name, host, ok := strings.Cut(a, "@"); ok {
 		r := []rune(name)
 		return string(r[:min(2, len(r))]) + "***@" + host
@@ -253,6 +256,8 @@ func changeName(change string) string {
 		return "期限调整"
 	case "cancelled":
 		return "已撤销"
+	case "test":
+		return "试发"
 	}
 	return change
 }

@@ -181,7 +181,7 @@ func (s *Service) queue(ctx context.Context, tx db.Tx, r *ruleRow, ch channelRow
 		return err
 	}
 	m := &sendRow{
-		ID: ids.New(), RuleID: r.ID, RuleName: r.Name, Channel: ch.Code, Op: opPush, Person: c.ID, PersonName: c.Name, Address: MaskAddress(addressOf(ch.Code, c, p, ch.Address)),
+		ID: ids.New(), RuleID: r.ID, RuleName: r.Name, Channel: ch.Code, Op: opPush, Person: c.ID, PersonName: c.Name, Address: shownAddress(ch.Code, c, p, ch.Address),
 		ItemID: v.ID, Kind: v.Kind, Change: r.Change, Path: v.Path, PhonePath: v.PhonePath, Urgent: r.Urgent, State: Queued, NextAt: now, CreatedAt: now,
 		DedupeKey: strings.Join([]string{e.ID, ch.Code, c.ID, r.Change}, "|"),
 	}
@@ -252,6 +252,18 @@ func addressOf(channel string, c Contact, p prefRow, hook string) string {
 		return c.Account
 	}
 	return hook
+}
+
+// shownAddress is what the log keeps of an address: numbers and mail
+// addresses are masked, accounts are no secret.
+func shownAddress(channel string, c Contact, p prefRow, hook string) string {
+	switch channel {
+	case InApp:
+		return ""
+	case SSB, Webhook:
+		return c.Account
+	}
+	return MaskAddress(addressOf(channel, c, p, hook))
 }
 
 func addressName(channel string) string {
@@ -330,7 +342,7 @@ func (s *Service) mirrorOne(ctx context.Context, tx db.Tx, ch channelRow, v todo
 	now := clock.At(tx.Now())
 	m := &sendRow{
 		ID: ids.New(), RuleName: "待办同步", Channel: SSB, Op: op, Person: c.ID, PersonName: c.Name,
-		Address: MaskAddress(c.Account), ItemID: v.ID, Kind: v.Kind, Change: map[string]string{opCreate: "created", opDone: "closed", opCancel: "cancelled"}[op],
+		Address: c.Account, ItemID: v.ID, Kind: v.Kind, Change: map[string]string{opCreate: "created", opDone: "closed", opCancel: "cancelled"}[op],
 		Title: v.Title, Body: v.Summary, Path: v.Path, PhonePath: v.PhonePath, Urgent: 1, State: Queued, NextAt: now, CreatedAt: now,
 		DedupeKey: strings.Join([]string{e.ID, "mirror", op, c.ID}, "|"),
 	}

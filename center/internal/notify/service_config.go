@@ -145,7 +145,7 @@ func (s *Service) Test(ctx context.Context, code string) (string, error) {
 			return errs.Conflict("您没有登记" + addressName(code) + "，不能试发")
 		}
 		m := &sendRow{
-			ID: id, RuleName: "试发", Channel: code, Op: opPush, Person: who.ID, PersonName: who.Name, Address: MaskAddress(to), Change: "test",
+			ID: id, RuleName: "试发", Channel: code, Op: opPush, Person: who.ID, PersonName: who.Name, Address: shownAddress(code, c, p, ch.Address), Change: "test",
 			Title: "通道试发", Body: "这是一条试发消息，收到说明" + ChannelName(code) + "可用。", Urgent: 1, State: Queued,
 			NextAt: clock.At(tx.Now()), CreatedAt: clock.At(tx.Now()), DedupeKey: "test|" + id,
 		}
@@ -346,7 +346,7 @@ func (s *Service) SaveRule(ctx context.Context, in ruleRow) (ruleRow, error) {
 func (r ruleRow) check() error {
 	var f errs.Fields
 	f.Check(strings.TrimSpace(r.Name) != "" && len([]rune(r.Name)) <= 30, "name", "规则名称应为 1 到 30 个字")
-	f.Check(changeName(r.Change) != r.Change, "change", "请选择触发的变化")
+	f.Check(changeName(r.Change) != r.Change && r.Change != "test", "change", "请选择触发的变化")
 	f.Check(r.Audience != "" && !slices.ContainsFunc(list(r.Audience), func(a string) bool {
 		return !slices.Contains([]string{ToAssignee, ToGroup, ToStarter, ToCC}, a)
 	}), "audience", "请选择收件人：办理人、候选组、发起人或抄送人")
