@@ -245,6 +245,35 @@ func TestChangedCoveredGoneAndBack(t *testing.T) {
 	}
 }
 
+// A sign that can still be read while it vanishes is no reference; one that
+// keeps looking otherwise is.
+func TestHalfGoneIsNoReference(t *testing.T) {
+	s := newStage(t, nil)
+	s.looks(5)
+	sign := s.frame
+	s.show(0)
+	bare := s.frame.Clone()
+	for i, v := range sign.Y {
+		s.frame.Y[i] = byte((int(v)*6 + int(bare.Y[i])*94) / 100)
+	}
+	o := s.look(time.Second)
+	if o.Sign.Similarity >= s.a.cfg.Picture.Similar {
+		t.Fatalf("similarity %.2f: the picture does not test this", o.Sign.Similarity)
+	}
+	s.frame = bare
+	s.setText("", 0)
+	s.want(s.looks(12), analytic.Present, edgev1.SignGone)
+
+	s = newStage(t, nil)
+	s.looks(5)
+	_, first := s.a.ReferenceJPEG("z")
+	s.show(3) // painted anew, the same name
+	s.looks(3)
+	if _, at := s.a.ReferenceJPEG("z"); !at.After(first) {
+		t.Fatal("the sign that was painted anew did not become the reference")
+	}
+}
+
 func TestSomeoneBeforeTheSign(t *testing.T) {
 	person := &crowd{}
 	s := newStage(t, person)

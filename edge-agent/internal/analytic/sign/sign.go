@@ -155,6 +155,7 @@ func (a *Analytic) look(ctx context.Context, in *analytic.Input, z *zone) (analy
 		mem.carry(in.At, dt)
 		return a.observation(z, mem, nil, false), nil
 	}
+	before, own := mem.Last, mem.Own
 	v, r, err := a.judge(ctx, in, z, p, crop, sim)
 	if err != nil {
 		return analytic.Observation{}, err
@@ -172,7 +173,8 @@ func (a *Analytic) look(ctx context.Context, in *analytic.Input, z *zone) (analy
 	}
 	mem.judged(in.At, dt, crop, v, r, sim, cfg)
 	if mem.Settled == edgev1.SignSame {
-		a.learn(in, z, p, crop, sim, v)
+		steady := own && similarity(before, crop, cfg.Picture.SearchPx) >= cfg.Picture.Identical
+		a.learn(in, z, p, crop, sim, v, steady)
 	}
 	return a.observation(z, mem, excluded, false), nil
 }
@@ -259,9 +261,11 @@ func (a *Analytic) replaced(z *zone, r *reading) bool {
 }
 
 // learn keeps the picture of a sign that reads as registered when there is
-// no reference, or when the one learned earlier no longer looks like it; and
-// keeps what a sign that looks as given reads like.
-func (a *Analytic) learn(in *analytic.Input, z *zone, p plate, crop *picture.Gray, sim float64, v edgev1.SignVerdict) {
+// no reference, or when the one learned earlier no longer looks like it and
+// the look before was the same already: a sign that is being taken down, or
+// someone passing before it, is no reference. And it keeps what a sign that
+// looks as given reads like.
+func (a *Analytic) learn(in *analytic.Input, z *zone, p plate, crop *picture.Gray, sim float64, v edgev1.SignVerdict, steady bool) {
 	mem, c := &z.memory, a.cfg
 	if v != edgev1.SignSame {
 		return
@@ -271,7 +275,7 @@ func (a *Analytic) learn(in *analytic.Input, z *zone, p plate, crop *picture.Gra
 	}
 	none := mem.Learned.Crop == nil && mem.Given.Crop == nil
 	switch {
-	case mem.Own && mem.ReadAt.Equal(in.At) && (none || sim < c.Picture.Similar):
+	case mem.Own && mem.ReadAt.Equal(in.At) && (none || sim < c.Picture.Similar && steady):
 		mem.Learned = referenceOf(in.Frame, p, crop, in.At, c)
 		mem.Similarity = 1
 	case !mem.Own && mem.Given.Crop != nil && min(sim, mem.ReadSimilarity) >= c.Picture.Identical:
