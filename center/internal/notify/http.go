@@ -82,7 +82,7 @@ type NotifyRule struct {
 	Change        string   `json:"change" enum:"created,near,overdue,due,closed,claimed,reassigned,cancelled"`
 	Kind          string   `json:"kind,omitempty" maxLength:"30"`
 	MinPriority   int      `json:"minPriority"`
-	Audience      []string `json:"audience" maxItems:"4"`
+	Audience      []string `json:"audience" maxItems:"5"`
 	Channels      []string `json:"channels" maxItems:"5"`
 	Template      string   `json:"template" maxLength:"40"`
 	Urgent        bool     `json:"urgent" doc:"Quiet hours, limits and switched-off channels do not hold it"`

@@ -97,6 +97,7 @@ const (
 	ToGroup    = "group"
 	ToStarter  = "starter"
 	ToCC       = "cc"
+	ToLeader   = "leader" // those who answer for the assignee's work
 )
 
 // Quiet are hours of the day in which nothing is sent that can wait: minutes

@@ -610,6 +610,33 @@ func TestMail(t *testing.T) {
 	}
 }
 
+// A late item goes up to those who answer for the work, once.
+func TestLateGoesUp(t *testing.T) {
+	c := clock.NewFake(testkit.Start())
+	d := testkit.SQLite(t, c)
+	w := newWorld(t, d, c)
+	w.put("1", "p1", 0)
+	c.Advance(201 * time.Hour)
+	for range 3 {
+		if _, err := w.td.Fire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.drain()
+	}
+	for who, want := range map[string]int64{"p1": 1, "boss": 1, "p2": 0} {
+		l, err := w.s.Messages(w.as(who), false, httpx.Paging{Page: 1, Size: 10})
+		n := int64(0)
+		for _, m := range l.Items {
+			if m.Change == "overdue" {
+				n++
+			}
+		}
+		if err != nil || n != want {
+			t.Errorf("%s was told %d times, want %d; %v", who, n, want, err)
+		}
+	}
+}
+
 func TestQuiet(t *testing.T) {
 	at := func(h, m int) time.Time { return time.Date(2026, 11, 24, h, m, 0, 0, clock.Shanghai()) }
 	night, noon := notify.Quiet{From: 22 * 60, To: 7 * 60}, notify.Quiet{From: 12 * 60, To: 14 * 60}

@@ -71,7 +71,7 @@ func seedRules() []ruleRow {
 		{ID: "seed-reassigned", Name: "转办提醒", Change: "reassigned", Audience: "assignee,group", Channels: "inapp,ssb,webhook", Template: "todo.created", DedupeMinutes: 10, Enabled: 1, Rev: 1},
 		{ID: "seed-sms", Name: "新待办短信", Change: "created", Audience: "assignee", Channels: "sms", Template: "todo.created", DedupeMinutes: 10, Enabled: 1, Rev: 1},
 		{ID: "seed-near", Name: "临期提醒", Change: "near", Audience: "assignee,group", Channels: "inapp,sms,ssb,mail", Template: "todo.near", DedupeMinutes: 60, Enabled: 1, Rev: 1},
-		{ID: "seed-overdue", Name: "超期提醒", Change: "overdue", Audience: "assignee,group,starter", Channels: "inapp,sms,ssb,mail", Template: "todo.overdue", DedupeMinutes: 60, Enabled: 1, Rev: 1},
+		{ID: "seed-overdue", Name: "超期提醒", Change: "overdue", Audience: "assignee,group,starter,leader", Channels: "inapp,sms,ssb,mail", Template: "todo.overdue", DedupeMinutes: 60, Enabled: 1, Rev: 1},
 		{ID: "seed-urgent", Name: "紧急待办", Change: "created", MinPriority: 2, Audience: "assignee,group", Channels: "sms", Template: "todo.created", Urgent: 1, DedupeMinutes: 10, Enabled: 1, Rev: 1},
 		{ID: "seed-closed", Name: "办结告知发起人", Change: "closed", Audience: "starter", Channels: "inapp", Template: "todo.closed", DedupeMinutes: 10, Enabled: 1, Rev: 1},
 	}

@@ -151,6 +151,17 @@ func (s *Service) audience(ctx context.Context, of []string, v todo.View, cc []s
 			out = append(out, v.Starter)
 		case ToCC:
 			out = append(out, cc...)
+		case ToLeader:
+			if v.Assignee == "" {
+				continue
+			}
+			m, err := s.todo.LeadersOf(ctx, v.Assignee)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range m {
+				out = append(out, p.ID)
+			}
 		case ToGroup:
 			if v.Group == nil || v.Assignee != "" {
 				continue

@@ -348,8 +348,8 @@ func (r ruleRow) check() error {
 	f.Check(strings.TrimSpace(r.Name) != "" && len([]rune(r.Name)) <= 30, "name", "规则名称应为 1 到 30 个字")
 	f.Check(changeName(r.Change) != r.Change && r.Change != "test", "change", "请选择触发的变化")
 	f.Check(r.Audience != "" && !slices.ContainsFunc(list(r.Audience), func(a string) bool {
-		return !slices.Contains([]string{ToAssignee, ToGroup, ToStarter, ToCC}, a)
-	}), "audience", "请选择收件人：办理人、候选组、发起人或抄送人")
+		return !slices.Contains([]string{ToAssignee, ToGroup, ToStarter, ToCC, ToLeader}, a)
+	}), "audience", "请选择收件人：办理人、候选组、发起人、抄送人或上级")
 	f.Check(r.Channels != "" && !slices.ContainsFunc(list(r.Channels), func(c string) bool { return !slices.Contains(ChannelCodes(), c) }), "channels", "请至少选择一个通道")
 	f.Check(r.Template != "", "template", "请选择模板")
 	f.Check(r.MinPriority >= 0 && r.MinPriority <= 2, "minPriority", "优先级应为 0 到 2")

@@ -270,6 +270,17 @@ func (s *Service) Members(ctx context.Context, g Group) ([]Person, error) {
 	return s.people.Members(ctx, g)
 }
 
+// LeadersOf lists the people who answer for a person's work: to them a late
+// item goes up.
+func (s *Service) LeadersOf(ctx context.Context, personID string) ([]Person, error) {
+	g, err := s.people.HeirOf(ctx, personID)
+	if err != nil {
+		return nil, fmt.Errorf("find the leaders of %s: %w", personID, err)
+	}
+	list, err := s.people.Members(ctx, g)
+	return slices.DeleteFunc(list, func(p Person) bool { return p.ID == personID }), err
+}
+
 // Saved is a filter that somebody keeps.
 type Saved struct {
 	ID      string `json:"id"`

@@ -93,7 +93,7 @@ export interface Prefs {
 
 export const channelName: Record<ChannelCode, string> = { inapp: '站内消息', sms: '短信', ssb: '随申办政务云', mail: '邮件', webhook: 'Webhook' }
 export const changeName: Record<string, string> = { created: '新待办', near: '即将到期', overdue: '已超期', due: '期限调整', closed: '已办结', claimed: '被认领', reassigned: '转办', cancelled: '已撤销' }
-export const audienceName: Record<string, string> = { assignee: '办理人', group: '候选组', starter: '发起人', cc: '抄送人' }
+export const audienceName: Record<string, string> = { assignee: '办理人', group: '候选组', starter: '发起人', cc: '抄送人', leader: '上级' }
 export const modeName: Record<Channel['mode'], string> = { off: '未接通', fake: '模拟', real: '真实' }
 
 /** 22:00 from minutes of the day. */
