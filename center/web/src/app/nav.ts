@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video } from 'lucide-vue-next'
+import { Activity, FilePlus2, FormInput, Route, Workflow, Blocks, BookOpen, DatabaseZap, KeySquare, ListTree, Plug, UsersRound, Webhook, AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -16,6 +16,8 @@ export const nav: { group: string; items: NavItem[] }[] = [
     items: [
       { name: 'home', label: '首页', icon: House, perm: [], key: 'H' },
       { name: 'todos', label: '待办中心', icon: Inbox, perm: [], key: 'T' },
+      { name: 'flowStarts', label: '发起流程', icon: FilePlus2, perm: [] },
+      { name: 'flows', label: '我的流程', icon: Route, perm: [] },
     ],
   },
   {
@@ -38,6 +40,17 @@ export const nav: { group: string; items: NavItem[] }[] = [
   {
     group: '平台',
     items: [
+      { name: 'registry', label: '应用与功能', icon: Blocks, perm: ['app.view'] },
+      { name: 'permissionCodes', label: '权限注册', icon: KeySquare, perm: ['app.view'] },
+      { name: 'interfaces', label: '接口管理', icon: Plug, perm: ['interface.view'] },
+      { name: 'interfaceDocs', label: '接口文档', icon: BookOpen, perm: ['interface.view'] },
+      { name: 'interfaceCalls', label: '接口调用日志', icon: ListTree, perm: ['interface.log'] },
+      { name: 'webhooks', label: '事件订阅', icon: Webhook, perm: ['interface.view'] },
+      { name: 'staffSync', label: '人员同步', icon: UsersRound, perm: ['sync.manage'] },
+      { name: 'feeds', label: '数据接入', icon: DatabaseZap, perm: ['datasource.manage'] },
+      { name: 'flowProcesses', label: '流程设计', icon: Workflow, perm: ['workflow.design'] },
+      { name: 'forms', label: '表单设计', icon: FormInput, perm: ['form.design'] },
+      { name: 'flowMonitor', label: '流程监控', icon: Activity, perm: ['workflow.monitor'] },
       { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
       { name: 'calendar', label: '工作日历', icon: CalendarDays, perm: [] },
       { name: 'transfer', label: '导入导出', icon: ArrowDownUp, perm: ['export.data', 'import.data'] },
