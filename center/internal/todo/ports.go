@@ -44,6 +44,7 @@ type source struct {
 	label    string
 	acts     map[string]ActFunc
 	onClaim  ClaimFunc
+	onFree   ClaimFunc
 	handOver HandOverFunc
 }
 
@@ -80,6 +81,10 @@ func (s *Service) OnClaim(source string, f ClaimFunc) {
 	}
 	s.source(source).onClaim = f
 }
+
+// OnRelease lets a source refuse or note that a person gives a claimed item
+// back to its group; it runs before the item changes.
+func (s *Service) OnRelease(source string, f ClaimFunc) { s.source(source).onFree = f }
 
 // OnHandOver tells a source when somebody left.
 func (s *Service) OnHandOver(source string, f HandOverFunc) { s.source(source).handOver = f }

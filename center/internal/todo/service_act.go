@@ -150,6 +150,11 @@ func (s *Service) Release(ctx context.Context, id string) (View, error) {
 		case !st.has(r.Assignee):
 			return "", errs.Forbidden("只有认领人可以退回认领，现在由 " + r.AssigneeName + " 办理")
 		}
+		if src.onFree != nil {
+			if err := src.onFree(ctx, tx, r.view(), st.who.ID); err != nil {
+				return "", err
+			}
+		}
 		r.Assignee, r.AssigneeName = "", ""
 		return Reassigned, s.note(ctx, tx, r, actRelease)
 	})

@@ -294,6 +294,17 @@ func TestClaimRace(t *testing.T) {
 			t.Errorf("somebody else released it: %v", err)
 		}
 		p := v.Assignee
+		held := true
+		w.s.OnRelease("order", func(context.Context, db.Tx, todo.View, string) error {
+			if held {
+				return errs.Conflict("已开始处置，不能退回")
+			}
+			return nil
+		})
+		if _, err := w.s.Release(as(t, p, won), id); !errs.Is(err, errs.ConflictCode) {
+			t.Errorf("the source did not refuse: %v", err)
+		}
+		held = false
 		if _, err := w.s.Release(as(t, p, won), id); err != nil {
 			t.Fatal(err)
 		}
