@@ -53,3 +53,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestSharedVector is the one that center/web/test/sm3.test.ts and
+// tools/openclient check their own implementations with.
+func TestSharedVector(t *testing.T) {
+	text := sign.Text("POST", "/api/open/v1/todos", "a=1&b=%E5%BE%85", "1795588200000", "n0nce-0001", []byte(`{"x":1}`))
+	if got := sign.Hex("key", text); got != "81e85b346d505197a7237acf68de292969c7ef5ca5ada7c11a4185407691f21f" {
+		t.Error(got)
+	}
+	if got := sign.Hex(strings.Repeat("k", 100), text); got != "870308ed0913234f6a1502a57bc813875518002fa030ac385d3708b9c74e0094" {
+		t.Error(got)
+	}
+}
