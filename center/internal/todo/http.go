@@ -174,11 +174,11 @@ func (s *Service) httpList(ctx context.Context, in *struct {
 	httpx.Paging
 	FilterParams
 }) (*httpx.Body[httpx.List[TodoItem]], error) {
-	res, err := s.List(ctx, in.filter(), in.Paging)
+	st, err := s.standingOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	st, err := s.standingOf(ctx)
+	res, err := s.listFor(ctx, st, in.filter(), in.Paging)
 	if err != nil {
 		return nil, err
 	}

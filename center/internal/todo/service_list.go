@@ -46,6 +46,10 @@ func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.Lis
 	if err != nil {
 		return httpx.List[View]{}, err
 	}
+	return s.listFor(ctx, st, f, p)
+}
+
+func (s *Service) listFor(ctx context.Context, st standing, f Filter, p httpx.Paging) (httpx.List[View], error) {
 	now := s.db.Now()
 	f.Q = strings.TrimSpace(p.Q)
 	rows, total, err := listItems(ctx, s.db.Read(), f, st.holders(f.Tab), p, clock.At(now))
