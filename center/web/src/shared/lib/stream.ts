@@ -3,10 +3,10 @@
 import { defineStore } from 'pinia'
 import { now } from './clock'
 
-export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'security'
+export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'functions' | 'security'
 type Handler = (data: Record<string, unknown>) => void
 
-const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'security']
+const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'functions', 'security']
 let source: EventSource | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 const handlers = new Map<StreamEvent, Set<Handler>>()
