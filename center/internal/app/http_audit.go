@@ -145,6 +145,8 @@ func (a *App) seesRecord(ctx context.Context, object, id string) error {
 		_, err = a.directory.Get(ctx, id)
 	case "shop":
 		_, err = a.shops.Get(ctx, id)
+	case "box":
+		_, err = a.fleet.Get(ctx, id)
 	default:
 		err = errs.NotFound("记录")
 	}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { cameraFaults } from '@/features/directory/cameraform'
 import { formatHours, halfHours, History, parseHours, tidyTime, zoneFaults, zoneNotes, type EditZone } from '@/features/directory/zones'
-import { diff } from '@/features/audit/diff'
+import { diff } from '@/shared/lib/diff'
 import { ladder } from '@/features/live/player'
 import { sessionUrl } from '@/features/live/whep'
 
