@@ -76,7 +76,7 @@ func start(t *testing.T, upstream string, change func(*tlcp.Options)) (addr, dir
 	f := func(n string) string { return filepath.Join(dir, n) }
 	o := tlcp.Options{
 		Upstream: upstream, SignCert: f(tlcp.SignCertFile), SignKey: f(tlcp.SignKeyFile), EncCert: f(tlcp.EncCertFile), EncKey: f(tlcp.EncKeyFile),
-		Handshake: 2 * time.Second, Log: testkit.Log(t),
+		Handshake: 10 * time.Second, Log: testkit.Log(t),
 	}
 	if change != nil {
 		change(&o)
@@ -186,7 +186,7 @@ func TestHostileHellos(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	addr, dir := start(t, upstream(t), func(o *tlcp.Options) { o.MaxPerIP = 2; o.Handshake = time.Second })
+	addr, dir := start(t, upstream(t), func(o *tlcp.Options) { o.MaxPerIP = 2; o.Handshake = 3 * time.Second })
 	var idle []net.Conn
 	for range 2 { // says nothing: the time limit ends it
 		c, err := net.Dial("tcp", addr)
