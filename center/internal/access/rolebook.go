@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -49,6 +50,15 @@ func (s *Service) readBook(ctx context.Context, q reader, version int64) (*roleb
 	if err != nil {
 		return nil, err
 	}
+	base := Roles()
+	place := func(r roleRow) int { // own roles come after the built-in ones
+		i := slices.IndexFunc(base, func(x Role) bool { return x.Code == r.Code })
+		if i < 0 {
+			return len(base)
+		}
+		return i
+	}
+	slices.SortStableFunc(rows, func(x, y roleRow) int { return cmp.Compare(place(x), place(y)) })
 	for _, r := range rows {
 		role := r.role(perms[r.Code])
 		good := s.genuine("access_roles", r.Code, r.MAC, r.parts(role.Permissions, role.Pass), "角色“"+r.Name+"”")

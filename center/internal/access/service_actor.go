@@ -78,6 +78,26 @@ func (s *Service) genuineGrants(b *rolebook, rows []grantRow) []Held {
 	return list
 }
 
+// rolesOfAll gives the roles that persons have by grants that give something
+// now.
+func (s *Service) rolesOfAll(ctx context.Context, q reader, persons []string, now clock.Stamp) (map[string][]string, error) {
+	b, err := s.book(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := grantsOfAll(ctx, q, persons, now)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for i := range rows {
+		if g := rows[i]; len(s.genuineGrants(b, rows[i:i+1])) == 1 && !slices.Contains(out[g.PersonID], g.Role) {
+			out[g.PersonID] = append(out[g.PersonID], g.Role)
+		}
+	}
+	return out, nil
+}
+
 // lent are the permissions that a substitute gets: those named, or all, and
 // never the handing out of permissions itself.
 func lent(perms map[string]bool, only []string) map[string]bool {
@@ -227,7 +247,7 @@ func (s *Service) personsOf(ctx context.Context, q reader, b *rolebook, roles []
 		return nil, err
 	}
 	out := make([]Person, 0, len(people))
-	all, err := rolesOfAll(ctx, q, ids, clock.At(s.db.Now()))
+	all, err := s.rolesOfAll(ctx, q, ids, clock.At(s.db.Now()))
 	if err != nil {
 		return nil, err
 	}

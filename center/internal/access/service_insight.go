@@ -208,7 +208,27 @@ func (s *Service) Faults(ctx context.Context) ([]Fault, error) {
 	}
 	out := make([]Fault, 0, len(rows))
 	for _, r := range rows {
+		if r.Tbl == "access_grants" {
+			r.What = s.grantWords(ctx, r)
+		}
 		out = append(out, Fault{Table: r.Tbl, RowID: r.RowID, What: r.What, SeenAt: r.SeenAt})
 	}
 	return out, nil
+}
+
+// grantWords names the person of a bad grant, as the row says now.
+func (s *Service) grantWords(ctx context.Context, r faultRow) string {
+	g, err := grantByID(ctx, s.db.Read(), r.RowID)
+	if err != nil {
+		return r.What
+	}
+	names, err := namesOf(ctx, s.db.Read(), []string{g.PersonID})
+	if err != nil || names[g.PersonID] == "" {
+		return r.What
+	}
+	b, err := s.book(ctx, s.db.Read())
+	if err != nil {
+		return r.What
+	}
+	return "授权：" + names[g.PersonID] + "，" + b.name(g.Role)
 }

@@ -231,7 +231,7 @@ func (s *Service) Member(ctx context.Context, id string) (Member, error) {
 	if err != nil {
 		return Member{}, err
 	}
-	roles, err := rolesOfAll(ctx, s.db.Read(), []string{id}, clock.At(s.db.Now()))
+	roles, err := s.rolesOfAll(ctx, s.db.Read(), []string{id}, clock.At(s.db.Now()))
 	if err != nil {
 		return Member{}, err
 	}

@@ -79,7 +79,7 @@ func (s *Service) Person(ctx context.Context, id string) (Person, error) {
 	if err != nil {
 		return Person{}, fmt.Errorf("read person's organisation: %w", err)
 	}
-	roles, err := rolesOfAll(ctx, q, []string{id}, clock.At(s.db.Now()))
+	roles, err := s.rolesOfAll(ctx, q, []string{id}, clock.At(s.db.Now()))
 	if err != nil {
 		return Person{}, err
 	}
@@ -169,7 +169,7 @@ func (s *Service) rolesOf(ctx context.Context, rows []joined) (map[string][]stri
 	for _, r := range rows {
 		list = append(list, r.ID)
 	}
-	return rolesOfAll(ctx, s.db.Read(), list, clock.At(s.db.Now()))
+	return s.rolesOfAll(ctx, s.db.Read(), list, clock.At(s.db.Now()))
 }
 
 // NewPerson is what makes an account.

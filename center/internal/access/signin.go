@@ -221,7 +221,7 @@ func CurrentSession(ctx context.Context) (Current, bool) {
 
 // OwnRoles lists the roles that a person has now.
 func (s *Service) OwnRoles(ctx context.Context, personID string) ([]string, error) {
-	m, err := rolesOfAll(ctx, s.db.Read(), []string{personID}, clock.At(s.db.Now()))
+	m, err := s.rolesOfAll(ctx, s.db.Read(), []string{personID}, clock.At(s.db.Now()))
 	if err != nil {
 		return nil, err
 	}

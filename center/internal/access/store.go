@@ -282,21 +282,17 @@ func (f personFilter) apply(s *bun.SelectQuery) *bun.SelectQuery {
 	return s
 }
 
-func rolesOfAll(ctx context.Context, q bun.IDB, persons []string, now clock.Stamp) (map[string][]string, error) {
-	out := map[string][]string{}
-	if len(persons) == 0 {
-		return out, nil
-	}
+// grantsOfAll reads the grants of persons that hold at a moment.
+func grantsOfAll(ctx context.Context, q bun.IDB, persons []string, now clock.Stamp) ([]grantRow, error) {
 	var list []grantRow
-	err := q.NewSelect().Model(&list).Where("t.person_id IN (?)", bun.List(persons)).
-		Where(holdsNow, now, now).Order("t.id").Scan(ctx)
+	if len(persons) == 0 {
+		return list, nil
+	}
+	err := q.NewSelect().Model(&list).Where("t.person_id IN (?)", bun.List(persons)).Where(holdsNow, now, now).Order("t.id").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read roles: %w", err)
 	}
-	for _, g := range list {
-		out[g.PersonID] = append(out[g.PersonID], g.Role)
-	}
-	return out, nil
+	return list, nil
 }
 
 func listOrgs(ctx context.Context, q bun.IDB) ([]orgRow, error) {

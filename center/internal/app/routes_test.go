@@ -139,6 +139,8 @@ func further(r route) (all, anyOf []string) {
 		return []string{access.AuditView}, nil
 	case "POST /api/people/import":
 		return []string{access.ImportData}, nil
+	case "GET /api/flow/processes/{key}/diff", "GET /api/flow/services":
+		return nil, []string{access.WorkflowDesign, access.FormDesign}
 	case "GET /api/notify/templates":
 		return nil, []string{access.NotifyManage, access.NotifyApprove}
 	}
