@@ -1,6 +1,7 @@
 package still
 
 import (
+	"slices"
 	"time"
 
 	"jiexun/edge-agent/internal/analytic"
@@ -8,7 +9,7 @@ import (
 
 const (
 	settled  = 3               // looks after which a candidate's outline stands
-	apart    = 5 * time.Second // what came this much later is another thing
+	apart    = 7 * time.Second // what came this much later is another thing
 	partial  = 4               // a later part counts from this share of the thing on
 	ownShare = 10              // a blob belongs to a candidate that it shares this part with
 )
@@ -122,6 +123,14 @@ func (e *Engine) ageIn(t *track, b *shape) int {
 		}
 	})
 	return age / max(n, 1)
+}
+
+// swallow drops the candidates that turned out to be parts of a confirmed
+// thing.
+func (e *Engine) swallow(t *track) {
+	e.tracks = slices.DeleteFunc(e.tracks, func(o *track) bool {
+		return o != t && o.open() && 2*t.shape.overlap(&o.shape) > o.shape.area
+	})
 }
 
 // frames tells whether the pixel lies in the shape's box grown by r: there

@@ -211,6 +211,7 @@ func (e *Engine) extends(b *shape, at time.Time) bool {
 		}
 		if u := t.shape.join(b); young && u.area <= 2*t.shape.area {
 			e.reshape(t, u)
+			e.swallow(t)
 		}
 		return true
 	}
