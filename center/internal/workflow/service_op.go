@@ -456,7 +456,10 @@ func (o *op) saveHistory(list []engine.Entry) error {
 		if r.ActorName == "" {
 			r.ActorName = o.actorName
 		}
-		if e.Node != "" {
+		switch {
+		case e.Act == engine.Start:
+			r.NodeName = o.p.Nodes[e.Node].Name
+		case e.Node != "":
 			r.NodeName = o.nodeName(e.Node)
 		}
 		if i == 0 && len(o.files) > 0 {

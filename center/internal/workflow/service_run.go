@@ -223,8 +223,11 @@ func (s *Service) StartForm(ctx context.Context, key string) (StartForm, error) 
 		return StartForm{}, err
 	}
 	out := StartForm{Startable: Startable{Key: v.DefKey, Name: v.Name, Category: v.Category, Version: v.Version, Note: v.Note}}
+	main := p.MainPath()
 	for _, n := range p.UserTasks() {
-		out.Steps = append(out.Steps, StepName{n.ID, n.Label()})
+		if main[n.ID] {
+			out.Steps = append(out.Steps, StepName{n.ID, n.Label()})
+		}
 	}
 	t := p.Nodes[p.StartID].Task
 	if t.Form == "" {

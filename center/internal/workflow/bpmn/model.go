@@ -268,3 +268,6 @@ func (p *Process) next(n *Node) []*Node {
 	}
 	return out
 }
+
+// MainPath collects the nodes that are reached without any timer.
+func (p *Process) MainPath() map[string]bool { return p.from(p.StartID, false) }

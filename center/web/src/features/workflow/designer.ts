@@ -23,7 +23,7 @@ interface Inner {
 }
 
 // What the center does not check cannot be dragged in.
-const hidden = ['password', 'colorPicker', 'color', 'transfer', 'tree', 'elTreeSelect', 'treeSelect', 'cascader', 'upload', 'signaturePad', 'fcEditor', 'slider', 'rate', 'timeRange', 'timePickerRange', 'dateRange', 'dataTable', 'elButton', 'elImage', 'elTag', 'elCollapse', 'elTabs', 'fcTable', 'subForm', 'group', 'html', 'aImage']
+const hidden = ['password', 'colorPicker', 'color', 'transfer', 'elTransfer', 'tree', 'elTree', 'elTreeSelect', 'treeSelect', 'cascader', 'upload', 'signaturePad', 'fcEditor', 'slider', 'rate', 'timeRange', 'timePickerRange', 'dateRange', 'dataTable', 'elButton', 'elImage', 'elTag', 'elCollapse', 'elTabs', 'fcTable', 'subForm', 'group', 'html', 'aImage']
 
 let serial = 0
 const fieldName = () => 'f' + Date.now().toString(36) + (serial++).toString(36)
