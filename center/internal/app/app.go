@@ -207,6 +207,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.todo.Start(bg)
 	a.notify.Start(bg)
 	a.security.Start(bg)
+	a.opens.Start(bg)
 	go func() {
 		if err := a.fiber.Listener(ln); err != nil {
 			a.log.Error("HTTP stopped", "err", err)
@@ -229,6 +230,7 @@ func (a *App) Close() error {
 	a.todo.Stop()
 	a.notify.Stop()
 	a.security.Close()
+	err = errors.Join(err, a.opens.Close(context.Background()))
 	err = errors.Join(err, a.jobs.Close())
 	a.bus.Close()
 	return errors.Join(err, a.db.Close(), a.tracer.Close())
