@@ -26,8 +26,9 @@ func (a *App) wireTodo(context.Context) error {
 	for source, label := range map[string]string{"order": "非现工单", "task": "流程任务", "approval": "审批", "security": "安全预警"} {
 		a.todo.Name(source, label)
 	}
-	a.bus.Subscribe("access.person.left", "todo", a.todo.TakeLeft)
-	a.bus.Subscribe("access.person.transferred", "todo", a.todo.TakeLeft)
+	a.bus.Subscribe(access.TopicLeft, "todo", a.todo.TakeLeft)
+	a.bus.Subscribe(access.TopicTransferred, "todo", a.todo.TakeLeft)
+	a.bus.Subscribe(access.TopicMerged, "todo", a.todo.TakeMerged)
 	a.bus.Subscribe(todo.TopicChanged, "stream", func(_ context.Context, tx db.Tx, e events.Event) error {
 		var ch todo.Changed
 		if err := e.Decode(&ch); err != nil {
@@ -36,6 +37,15 @@ func (a *App) wireTodo(context.Context) error {
 		tx.AfterCommit(func() {
 			a.stream.Send(stream.Message{Event: "todo", Holders: append([]string{}, ch.Holders...), Data: todoNotice{ch.ID, ch.Source, ch.SourceID, ch.Change}})
 		})
+		return nil
+	})
+	// Who holds other roles now is in other groups: the browser joins anew.
+	a.bus.Subscribe(access.TopicGrant, "stream", func(_ context.Context, tx db.Tx, e events.Event) error {
+		var ch access.GrantChanged
+		if err := e.Decode(&ch); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { a.stream.Kick(ch.PersonID) })
 		return nil
 	})
 	return nil

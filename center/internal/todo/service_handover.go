@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/events"
@@ -25,6 +26,39 @@ func (s *Service) TakeLeft(ctx context.Context, tx db.Tx, e events.Event) error 
 	}
 	_, err := s.HandOver(ctx, tx, l.PersonID, l.To)
 	return err
+}
+
+// TakeMerged handles access.org.merged: what waits for groups of the
+// organisation that went into another waits for the same roles there.
+func (s *Service) TakeMerged(ctx context.Context, tx db.Tx, e events.Event) error {
+	var m access.Merged
+	if err := e.Decode(&m); err != nil {
+		return err
+	}
+	list, err := openOfOrg(ctx, tx, m.From)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	org, err := s.people.OrgName(ctx, m.Into)
+	if err != nil {
+		return fmt.Errorf("name organisation: %w", err)
+	}
+	for i := range list {
+		r := &list[i]
+		rows, err := peopleOf(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		r.GroupOrg = m.Into
+		r.GroupName = groupName(*r.group(), org)
+		if ok, err := updateItem(ctx, tx, r); err != nil || !ok {
+			return orChanged(err)
+		}
+		if err := s.spread(ctx, tx, r, rows, holdersIn(rows, TabCC), Reassigned); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // HandOver moves all open items of a person to another one; without one they

@@ -122,6 +122,16 @@ func openFor(ctx context.Context, tx db.Tx, person string) ([]itemRow, error) {
 	return rows, nil
 }
 
+// openOfOrg reads the open items of an organisation's groups, locked.
+func openOfOrg(ctx context.Context, tx db.Tx, org string) ([]itemRow, error) {
+	var rows []itemRow
+	err := db.ForUpdate(tx, tx.NewSelect().Model(&rows).Where("i.group_org = ? AND i.state = ?", org, Open).Order("i.id")).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read to-dos of organisation %s: %w", org, err)
+	}
+	return rows, nil
+}
+
 func byID(ctx context.Context, tx db.Tx, id string) (*itemRow, error) {
 	var r itemRow
 	err := db.ForUpdate(tx, tx.NewSelect().Model(&r).Where("i.id = ?", id)).Scan(ctx)

@@ -483,6 +483,29 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// An organisation goes into another: its groups' items wait there.
+func TestMerged(t *testing.T) {
+	testkit.EachDB(t, func(t *testing.T, d *db.DB, c *clock.Fake) {
+		w := newWorld(t, d, c)
+		it := order("1", nil)
+		it.Assignee, it.Group = "", &leaders
+		w.put(it)
+		w.bus.Subscribe("access.org.merged", "todo", w.s.TakeMerged)
+		w.ppl.groups["wang"] = []todo.Group{{Role: "squad_leader", OrgID: "sq2"}}
+		w.ppl.orgName["sq2"] = "豫园街道中队"
+		w.tx(func(ctx context.Context, tx db.Tx) error {
+			return events.Publish(ctx, tx, "access.org.merged", access.Merged{From: "sq1", Into: "sq2"})
+		})
+		w.changes()
+		if l := w.list("wang", todo.Filter{Tab: todo.TabGroup}); len(l) != 1 || l[0].GroupName != "豫园街道中队 中队长" {
+			t.Fatalf("%+v", l)
+		}
+		if n := w.summary("zhou").Group; n != 0 {
+			t.Errorf("%d are left behind", n)
+		}
+	})
+}
+
 // Who stands in for somebody sees their items and may act in their name.
 func TestSubstitute(t *testing.T) {
 	d := testkit.SQLite(t, clock.NewFake(testkit.Start()))
