@@ -147,8 +147,8 @@ func further(r route) (all, anyOf []string) {
 	return nil, nil
 }
 
-// open tells whether a role gets past the door of a route.
-func open(role access.Role, r route) bool {
+// opens tells whether a role gets past the door of a route.
+func opens(role access.Role, r route) bool {
 	all, anyOf := further(r)
 	has := func(p string) bool { return slices.Contains(role.Permissions, p) }
 	return (r.perm == httpx.SignedIn || has(r.perm)) && !slices.ContainsFunc(all, func(p string) bool { return !has(p) }) && (anyOf == nil || slices.ContainsFunc(anyOf, has))
@@ -164,7 +164,7 @@ func crawl(t *testing.T, a *app.App, role access.Role, r route) {
 		}
 		return
 	}
-	may := open(role, r)
+	may := opens(role, r)
 	switch {
 	case !may && code != 403:
 		t.Errorf("%s may not %s %s, and gets %d %.200s", role.Code, r.method, r.path, code, answer)
