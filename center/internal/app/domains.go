@@ -31,7 +31,7 @@ type domains struct {
 func (a *App) wireDomains(context.Context) error {
 	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
 	a.shops = wireShops(a.db, a.regions, a.blobs, a.bus)
-	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus, a.todo)
+	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus, a.todo, a.deadline)
 	a.todoOrders()
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)

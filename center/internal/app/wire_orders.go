@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"jiexun/center/internal/access"
+	"jiexun/center/internal/deadline"
 	"jiexun/center/internal/orders"
 	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/db"
@@ -51,6 +52,6 @@ func (p people) Officer(ctx context.Context, id string) (orders.Officer, bool, e
 	return orders.Officer{ID: x.ID, Name: x.Name, OrgID: x.OrgID, Handles: x.Holds(access.OrderHandle)}, ok && x.Active, err
 }
 
-func wireOrders(d *db.DB, a *access.Service, store *blob.Store, bus *events.Bus, t *todo.Service) *orders.Service {
-	return orders.New(orders.Options{DB: d, People: people{a}, Pictures: pictures{store}, Todos: orderTodos{t, people{a}}, Wake: bus.Wake})
+func wireOrders(d *db.DB, a *access.Service, store *blob.Store, bus *events.Bus, t *todo.Service, dl *deadline.Service) *orders.Service {
+	return orders.New(orders.Options{DB: d, People: people{a}, Pictures: pictures{store}, Todos: orderTodos{t, people{a}}, Clocks: orderClocks{dl}, Wake: bus.Wake})
 }

@@ -77,8 +77,10 @@ type Timing struct {
 	Start time.Time
 	Terms
 	// Extra is what extensions added, in the unit.
-	Extra  int
-	Pauses []Pause
+	Extra int
+	// Minutes is the limit in place of Amount, for hours only; 0 is none.
+	Minutes int64
+	Pauses  []Pause
 }
 
 // maxDays bounds how far an end is looked for: longer than any rule.
@@ -115,6 +117,9 @@ func (t Timing) Budget() int64 {
 	n := int64(t.Amount + t.Extra)
 	if t.Unit.Days() {
 		return n
+	}
+	if t.Minutes > 0 {
+		return t.Minutes*time.Minute.Milliseconds() + int64(t.Extra)*time.Hour.Milliseconds()
 	}
 	return n * time.Hour.Milliseconds()
 }

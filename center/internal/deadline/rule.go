@@ -141,10 +141,10 @@ type moment struct {
 }
 
 // moments lists what a clock of the rule fires, in order.
-func (r Rule) moments(c calendar.Calendar, due time.Time) []moment {
+func (r Rule) moments(c calendar.Calendar, due time.Time, near int64) []moment {
 	out := []moment{}
-	if r.Near > 0 {
-		out = append(out, moment{key: "near", kind: FiredWarn, at: r.nearAt(c, due)})
+	if r.Near > 0 || near > 0 {
+		out = append(out, moment{key: "near", kind: FiredWarn, at: r.nearAt(c, due, near)})
 	}
 	out = append(out, moment{key: "due", kind: FiredDue, at: due.Add(time.Millisecond)})
 	for _, l := range r.Levels {
@@ -158,7 +158,11 @@ func (r Rule) moments(c calendar.Calendar, due time.Time) []moment {
 	return out
 }
 
-// nearAt is when a clock becomes near its end.
-func (r Rule) nearAt(c calendar.Calendar, due time.Time) time.Time {
+// nearAt is when a clock becomes near its end; the record's own minutes come
+// before the rule.
+func (r Rule) nearAt(c calendar.Calendar, due time.Time, near int64) time.Time {
+	if near > 0 && !r.Unit.Days() {
+		return due.Add(-time.Duration(near) * time.Minute)
+	}
 	return Shift(c, r.Unit, due, -r.Near)
 }

@@ -14,6 +14,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/ids"
 )
 
@@ -43,6 +44,8 @@ type Clock struct {
 	Rev     int64        `json:"rev"`
 
 	vars map[string]any
+	// limit and near are the record's own minutes, 0 takes the rule's.
+	limit, near int64
 }
 
 // The stored states of clocks.
@@ -64,6 +67,9 @@ type StartClock struct {
 	At         time.Time
 	// Vars are for the conditions of levels.
 	Vars map[string]any
+	// Limit and Near are the record's own in place of the rule's, for rules
+	// of hours; whole minutes, 0 takes the rule's.
+	Limit, Near time.Duration
 }
 
 // Start begins a clock in the transaction. A clock of that record and name
@@ -87,6 +93,7 @@ func (s *Service) Start(ctx context.Context, tx db.Tx, in StartClock) (Clock, er
 	c := Clock{
 		ID: ids.New(), Record: in.Record, RecordID: in.RecordID, Name: cmp.Or(in.Name, rule.Name), Title: in.Title, Path: in.Path,
 		RegionCode: in.RegionCode, RuleCode: rule.Code, RuleID: rule.ID, StartedAt: clock.At(in.At), State: stateRunning, Round: 1, vars: in.Vars,
+		limit: int64(in.Limit.Minutes()), near: int64(in.Near.Minutes()),
 	}
 	if err := s.compute(ctx, tx, &c, rule); err != nil {
 		return Clock{}, err
@@ -110,7 +117,7 @@ func timing(ctx context.Context, tx db.Tx, c Clock, rule Rule) (Timing, error) {
 	if err != nil {
 		return Timing{}, err
 	}
-	t := Timing{Start: c.StartedAt.Time(), Terms: rule.Terms, Extra: c.Extra}
+	t := Timing{Start: c.StartedAt.Time(), Terms: rule.Terms, Extra: c.Extra, Minutes: c.limit}
 	for _, p := range list {
 		t.Pauses = append(t.Pauses, p.pause())
 	}
@@ -142,7 +149,7 @@ func (s *Service) compute(ctx context.Context, tx db.Tx, c *Clock, rule Rule) er
 	if !ok {
 		return nil
 	}
-	c.DueAt, c.NearAt = clock.Ptr(due), clock.Ptr(rule.nearAt(cal, due))
+	c.DueAt, c.NearAt = clock.Ptr(due), clock.Ptr(rule.nearAt(cal, due, c.near))
 	if rule.Unit == Workday || rule.Unit == Workhour || rule.Roll {
 		for _, y := range cal.Missing(t.Start, due) {
 			c.Note = fmt.Sprintf("%d 年工作日历尚未录入，暂按周一至周五推算", y)
@@ -166,7 +173,19 @@ func (s *Service) settle(ctx context.Context, tx db.Tx, c *Clock) error {
 	if err := updateClock(ctx, tx, c); err != nil {
 		return err
 	}
+	if err := s.told(ctx, tx, *c); err != nil {
+		return err
+	}
 	return s.arm(ctx, tx, *c, rule)
+}
+
+// told lets the owner of the record know that its clock ends at another time.
+func (s *Service) told(ctx context.Context, tx db.Tx, c Clock) error {
+	i := slices.IndexFunc(s.records, func(r Record) bool { return r.Kind == c.Record })
+	if i < 0 || s.records[i].Moved == nil || c.State == stateDone {
+		return nil
+	}
+	return s.records[i].Moved(ctx, tx, c)
 }
 
 // load reads a clock for a change.
@@ -342,6 +361,9 @@ func (s *Service) Stop(ctx context.Context, tx db.Tx, recordKind, recordID, name
 		if err := s.timers.Cancel(ctx, tx, timerKind, c.ID); err != nil {
 			return err
 		}
+		if err := events.Publish(ctx, tx, TopicEnded, EndedEvent{ClockID: c.ID, Record: c.Record, RecordID: c.RecordID, Outcome: outcome}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -442,7 +464,7 @@ func (s *Service) view(ctx context.Context, c Clock, full bool) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	t := Timing{Start: c.StartedAt.Time(), Terms: rule.Terms, Extra: c.Extra}
+	t := Timing{Start: c.StartedAt.Time(), Terms: rule.Terms, Extra: c.Extra, Minutes: c.limit}
 	for _, p := range rows {
 		t.Pauses = append(t.Pauses, p.pause())
 		v.Pauses = append(v.Pauses, p.view())
@@ -498,6 +520,9 @@ type Record struct {
 	Act string
 	// CanSee gives nil when the actor of the context may see one record.
 	CanSee func(ctx context.Context, id string) error
+	// Moved is told in the transaction that a clock of the kind changed its
+	// end or state; nil when nobody wants to know.
+	Moved func(ctx context.Context, tx db.Tx, c Clock) error
 }
 
 // RegisterRecord names a kind of record. Call it while the app is wired.

@@ -14,6 +14,18 @@ import (
 // TopicFired is the outbox topic of what clocks fire.
 const TopicFired = "deadline.fired"
 
+// TopicEnded is the outbox topic of a clock whose record left the state that
+// it counts: what was told of it stands no more.
+const TopicEnded = "deadline.ended"
+
+// EndedEvent is the payload of TopicEnded.
+type EndedEvent struct {
+	ClockID  string `json:"clockId"`
+	Record   string `json:"record"`
+	RecordID string `json:"recordId"`
+	Outcome  string `json:"outcome"`
+}
+
 // timerKind is the kind of the clocks' timers; the key is the clock.
 const timerKind = "deadline.fire"
 
@@ -54,7 +66,7 @@ func (s *Service) arm(ctx context.Context, tx db.Tx, c Clock, rule Rule) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range rule.moments(cal, c.DueAt.Time()) {
+	for _, m := range rule.moments(cal, c.DueAt.Time(), c.near) {
 		if !fired[m.key] {
 			return s.timers.At(ctx, tx, timerKind, c.ID, m.at, timerPayload{c.ID})
 		}
@@ -89,7 +101,7 @@ func (s *Service) fire(ctx context.Context, tx db.Tx, payload json.RawMessage) e
 		return err
 	}
 	changed := false
-	for _, m := range rule.moments(cal, c.DueAt.Time()) {
+	for _, m := range rule.moments(cal, c.DueAt.Time(), c.near) {
 		if fired[m.key] || m.at.After(tx.Now()) {
 			continue
 		}

@@ -212,6 +212,9 @@ func (s *Service) again(ctx context.Context, tx db.Tx, c Clock, to string) (bool
 	if err := updateClock(ctx, tx, &c); err != nil {
 		return false, err
 	}
+	if err := s.told(ctx, tx, c); err != nil {
+		return false, err
+	}
 	return !same, s.arm(ctx, tx, c, rule)
 }
 
@@ -268,7 +271,7 @@ func (s *Service) PreviewRule(ctx context.Context, in RuleInput) (Preview, error
 	now := s.db.Now()
 	for _, c := range list {
 		out.Looked++
-		t := Timing{Start: c.StartedAt.Time(), Terms: rule.Terms, Extra: c.Extra, Pauses: all[c.ID]}
+		t := Timing{Start: c.StartedAt.Time(), Terms: rule.Terms, Extra: c.Extra, Pauses: all[c.ID], Minutes: c.limit}
 		var to *clock.Stamp
 		if due, ok := t.End(cal); ok && c.State == stateRunning {
 			to = clock.Ptr(due)
@@ -341,8 +344,8 @@ func (s *Service) Simulate(ctx context.Context, in RuleInput, start clock.Stamp,
 		return out, nil
 	}
 	rule := in.rule()
-	out.DueAt, out.NearAt = clock.Ptr(due), clock.Ptr(rule.nearAt(cal, due))
-	for _, m := range rule.moments(cal, due) {
+	out.DueAt, out.NearAt = clock.Ptr(due), clock.Ptr(rule.nearAt(cal, due, 0))
+	for _, m := range rule.moments(cal, due, 0) {
 		label := m.level.Label
 		switch m.kind {
 		case FiredWarn:

@@ -151,35 +151,37 @@ func switchRule(ctx context.Context, tx db.Tx, code string, on bool) error {
 type clockRow struct {
 	bun.BaseModel `bun:"table:deadline_clocks,alias:c"`
 
-	ID         string `bun:",pk"`
-	Record     string
-	RecordID   string `bun:"record_id"`
-	Name       string
-	Title      string
-	Path       string
-	RegionCode string
-	RuleCode   string
-	RuleID     string `bun:"rule_id"`
-	Vars       string
-	StartedAt  clock.Stamp
-	Extra      int
-	State      string
-	Round      int
-	DueAt      *clock.Stamp
-	NearAt     *clock.Stamp
-	OverAt     *clock.Stamp
-	Level      string
-	Note       string
-	EndedAt    *clock.Stamp
-	Outcome    string
-	Rev        int64
+	ID           string `bun:",pk"`
+	Record       string
+	RecordID     string `bun:"record_id"`
+	Name         string
+	Title        string
+	Path         string
+	RegionCode   string
+	RuleCode     string
+	RuleID       string `bun:"rule_id"`
+	Vars         string
+	StartedAt    clock.Stamp
+	Extra        int
+	State        string
+	Round        int
+	DueAt        *clock.Stamp
+	NearAt       *clock.Stamp
+	OverAt       *clock.Stamp
+	Level        string
+	Note         string
+	EndedAt      *clock.Stamp
+	Outcome      string
+	Rev          int64
+	LimitMinutes int64
+	NearMinutes  int64
 }
 
 func (r *clockRow) clock() (Clock, error) {
 	c := Clock{
 		ID: r.ID, Record: r.Record, RecordID: r.RecordID, Name: r.Name, Title: r.Title, Path: r.Path, RegionCode: r.RegionCode, RuleCode: r.RuleCode,
 		RuleID: r.RuleID, StartedAt: r.StartedAt, Extra: r.Extra, State: r.State, Round: r.Round, DueAt: r.DueAt, NearAt: r.NearAt, OverAt: r.OverAt,
-		Level: r.Level, Note: r.Note, EndedAt: r.EndedAt, Outcome: r.Outcome, Rev: r.Rev,
+		Level: r.Level, Note: r.Note, EndedAt: r.EndedAt, Outcome: r.Outcome, Rev: r.Rev, limit: r.LimitMinutes, near: r.NearMinutes,
 	}
 	if err := json.Unmarshal([]byte(r.Vars), &c.vars); err != nil {
 		return c, fmt.Errorf("read clock %s: %w", r.ID, err)
@@ -191,7 +193,7 @@ func clockRowOf(c Clock) clockRow {
 	return clockRow{
 		ID: c.ID, Record: c.Record, RecordID: c.RecordID, Name: c.Name, Title: c.Title, Path: c.Path, RegionCode: c.RegionCode, RuleCode: c.RuleCode,
 		RuleID: c.RuleID, Vars: encode(c.vars), StartedAt: c.StartedAt, Extra: c.Extra, State: c.State, Round: c.Round, DueAt: c.DueAt, NearAt: c.NearAt,
-		OverAt: c.OverAt, Level: c.Level, Note: c.Note, EndedAt: c.EndedAt, Outcome: c.Outcome, Rev: c.Rev,
+		OverAt: c.OverAt, Level: c.Level, Note: c.Note, EndedAt: c.EndedAt, Outcome: c.Outcome, Rev: c.Rev, LimitMinutes: c.limit, NearMinutes: c.near,
 	}
 }
 

@@ -48,6 +48,17 @@ type Todos interface {
 	OrderChanged(ctx context.Context, tx db.Tx, o Order, void bool) error
 }
 
+// Clocks runs the deadline of an order, told of every change in its
+// transaction: it begins with the order, ends when the result is handed in,
+// and goes on when a review sends the order back.
+type Clocks interface {
+	OrderClock(ctx context.Context, tx db.Tx, o Order, void bool) error
+}
+
+type noClocks struct{}
+
+func (noClocks) OrderClock(context.Context, db.Tx, Order, bool) error { return nil }
+
 type noTodos struct{}
 
 func (noTodos) OrderChanged(context.Context, db.Tx, Order, bool) error { return nil }

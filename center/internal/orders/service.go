@@ -23,6 +23,7 @@ type Options struct {
 	People   People
 	Pictures Pictures
 	Todos    Todos
+	Clocks   Clocks
 	NewID    ids.Source
 	// Wake is called after a commit that published events; it may be nil.
 	Wake func()
@@ -34,6 +35,7 @@ type Service struct {
 	people   People
 	pictures Pictures
 	todos    Todos
+	clocks   Clocks
 	newID    ids.Source
 	wake     func()
 }
@@ -49,7 +51,10 @@ func New(o Options) *Service {
 	if o.Todos == nil {
 		o.Todos = noTodos{}
 	}
-	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, todos: o.Todos, newID: o.NewID, wake: o.Wake}
+	if o.Clocks == nil {
+		o.Clocks = noClocks{}
+	}
+	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, todos: o.Todos, clocks: o.Clocks, newID: o.NewID, wake: o.Wake}
 }
 
 // personOf is the actor as the rules see one: each right where the actor
@@ -252,6 +257,9 @@ func (s *Service) save(ctx context.Context, tx db.Tx, who access.Actor, before O
 // publish tells the others of the change, and of the closing if it is one.
 func (s *Service) publish(ctx context.Context, tx db.Tx, o Order, void bool) error {
 	tx.AfterCommit(s.wake)
+	if err := s.clocks.OrderClock(ctx, tx, o, void); err != nil {
+		return err
+	}
 	if err := s.todos.OrderChanged(ctx, tx, o, void); err != nil {
 		return err
 	}
