@@ -35,6 +35,9 @@ func (a *App) wireWorkflow(ctx context.Context) error {
 	a.todo.OnClaim("task", func(ctx context.Context, tx db.Tx, v todo.View, _ string) error {
 		return a.workflow.ClaimByTodo(ctx, tx, v.SourceID, v.Key)
 	})
+	a.todo.OnRelease("task", func(ctx context.Context, tx db.Tx, v todo.View, _ string) error {
+		return a.workflow.ReleaseByTodo(ctx, tx, v.SourceID, v.Key)
+	})
 	a.todo.OnHandOver("task", func(ctx context.Context, tx db.Tx, v todo.View, from, to string) (bool, error) {
 		return a.workflow.HandOver(ctx, tx, v.SourceID, from, to)
 	})
