@@ -243,6 +243,9 @@ func (s *Service) Prune(ctx context.Context) error {
 // many failures in a row, and its owner is told.
 func (s *Service) finish(ctx context.Context, d deliveryRow, res result) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		if err := lock(ctx, tx, d.HookID); err != nil {
+			return err
+		}
 		h, err := get(ctx, tx, d.HookID)
 		if err != nil {
 			return err

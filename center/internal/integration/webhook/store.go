@@ -244,3 +244,13 @@ func prune(ctx context.Context, tx db.Tx, before clock.Stamp) error {
 	}
 	return nil
 }
+
+// lock holds a hook until the transaction ends: attempts that end at the same
+// time count one after the other.
+func lock(ctx context.Context, tx db.Tx, id string) error {
+	var r hookRow
+	if err := db.ForUpdate(tx, tx.NewSelect().Model(&r).Column("id").Where("h.id = ?", id)).Scan(ctx); err != nil {
+		return fmt.Errorf("lock hook: %w", err)
+	}
+	return nil
+}
