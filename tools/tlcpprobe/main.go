@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -72,7 +73,7 @@ func fetch(addr, name, path string, base *gmtls.Config) (time.Duration, error) {
 		return 0, fmt.Errorf("handshake: %w", err)
 	}
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return c, nil },
+		DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil },
 	}}
 	res, err := client.Get("http://" + name + path)
 	if err != nil {

@@ -144,6 +144,6 @@ func (c *center) stop() {
 	select {
 	case <-c.done:
 	case <-time.After(15 * time.Second):
-		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Process.Kill() // it may have ended meanwhile
 	}
 }

@@ -113,15 +113,8 @@ func copyPeople(ctx context.Context, o options, d *sql.DB) error {
 	if _, err := d.ExecContext(ctx, "UPDATE access_persons SET must_change = 0 WHERE account LIKE 'load%'"); err != nil {
 		return err
 	}
-	rows, err := d.QueryContext(ctx, "SELECT * FROM access_persons WHERE account = "+o.bind(1), account(0))
+	cols, err := columnsOf(ctx, o, d)
 	if err != nil {
-		return err
-	}
-	cols, err := rows.Columns()
-	if err != nil {
-		return errors.Join(err, rows.Close())
-	}
-	if err := rows.Close(); err != nil {
 		return err
 	}
 	tx, err := d.BeginTx(ctx, nil)
@@ -270,4 +263,17 @@ func oneItem(r *rand.Rand, now, hour int64, people, groups, streets []string, it
 	if r.IntN(5) == 0 {
 		add(people[r.IntN(len(people))], "cc")
 	}
+}
+
+// columnsOf lists the columns of the table of persons.
+func columnsOf(ctx context.Context, o options, d *sql.DB) (cols []string, err error) {
+	rows, err := d.QueryContext(ctx, "SELECT * FROM access_persons WHERE account = "+o.bind(1), account(0))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if cols, err = rows.Columns(); err != nil {
+		return nil, err
+	}
+	return cols, rows.Err()
 }

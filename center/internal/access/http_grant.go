@@ -77,6 +77,12 @@ func (s *Service) registerRoles(api huma.API) {
 		) (*emptyOut, error) {
 			return nil, s.SetRoleState(ctx, in.Code, in.Body.State, in.Body.Reason, in.Body.Rev)
 		})
+	s.registerBounds(api)
+}
+
+// registerBounds adds the routes of what bounds roles and grants: permissions
+// that exclude each other, and named scopes.
+func (s *Service) registerBounds(api huma.API) {
 	httpx.Register(api, RoleView, op("list-exclusions", "GET", "/api/exclusions", "Permissions that exclude each other"),
 		func(ctx context.Context, _ *struct{}) (*httpx.Body[[]Exclusion], error) {
 			return httpx.Out(s.Exclusions(ctx))

@@ -37,9 +37,7 @@ type memberBody struct {
 	Rev      int     `json:"rev,omitempty"`
 }
 
-func (b memberBody) input() MemberInput {
-	return MemberInput{Account: b.Account, Name: b.Name, OrgID: b.OrgID, Phone: b.Phone, IDNo: b.IDNo, CertNo: b.CertNo, Posts: b.Posts, CertFrom: b.CertFrom, CertTo: b.CertTo, Rev: b.Rev}
-}
+func (b memberBody) input() MemberInput { return MemberInput(b) }
 
 type moveIn struct {
 	ID   string `path:"id" maxLength:"64"`

@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,16 +42,6 @@ func person(t *testing.T, a *app.App, account, region string, roles ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func login(t *testing.T, f *fiber.App, account string) map[string]string {
-	t.Helper()
-	code, body, h := testkit.Do(t, f, "POST", "/api/session", map[string]string{"account": account, "password": password}, nil)
-	if code != 200 {
-		t.Fatalf("log in as %s: %d %s", account, code, body)
-	}
-	c := (&http.Response{Header: h}).Cookies()
-	return map[string]string{"Cookie": c[0].Name + "=" + c[0].Value, "X-CSRF-Token": testkit.JSON[access.Session](t, body).CSRF}
 }
 
 // enter opens a session for an account, however many there are already.

@@ -130,7 +130,7 @@ func TestEndsCountedByHand(t *testing.T) {
 			}
 			continue
 		}
-		want := time.Time{}
+		var want time.Time
 		if d, full := tc.want[:10], len(tc.want) == 13; full {
 			want = at(t, d+" 23:59:59.999")
 		} else {

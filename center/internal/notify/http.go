@@ -255,8 +255,7 @@ func (s *Service) registerConfig(api huma.API) {
 		})
 	httpx.Register(api, access.NotifyManage, op("notify-templates-write", http.MethodPost, "/api/notify/templates", "Hand a new version in for approval"),
 		func(ctx context.Context, in *struct{ Body TemplateText }) (*httpx.Body[NotifyTemplate], error) {
-			b := in.Body
-			t, err := s.WriteTemplate(ctx, TemplateInput{b.Code, b.Channel, b.Name, b.Title, b.Body})
+			t, err := s.WriteTemplate(ctx, TemplateInput(in.Body))
 			return httpx.Out(templateOf(t), err)
 		})
 	httpx.Register(api, access.NotifyApprove, op("notify-templates-decide", http.MethodPost, "/api/notify/templates/{id}/decide", "Approve or reject a version"),

@@ -23,8 +23,6 @@ type UsageFilter struct {
 	Order         string
 	Limit, Offset int64
 	scope         access.Scope
-	hourFrom      clock.Stamp
-	hourTo        clock.Stamp
 }
 
 func (s *Service) usage(ctx context.Context, f UsageFilter) (UsageFilter, error) {

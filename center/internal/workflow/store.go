@@ -376,15 +376,6 @@ func nextNo(ctx context.Context, tx db.Tx) (string, error) {
 	return fmt.Sprintf("LC%d-%04d", ymd, n), nil
 }
 
-func tasksOpenFor(ctx context.Context, q bun.IDB, person string) ([]taskRow, error) {
-	var rows []taskRow
-	err := q.NewSelect().Model(&rows).Where("(t.assignee = ? OR t.owner = ?)", person, person).Where("t.state NOT IN ('done', 'cancelled')").Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read open tasks of %s: %w", person, err)
-	}
-	return rows, nil
-}
-
 // openOn lists the running instances of a version.
 func openOn(ctx context.Context, q bun.IDB, version string) ([]string, error) {
 	var out []string

@@ -51,7 +51,9 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	bin := buildCenter(t)
 	t.Run("sqlite", func(t *testing.T) { loss(t, bin, "", rounds, uint64(seed)) })
 	if server := os.Getenv("CENTER_TEST_PG"); server != "" {
-		t.Run("postgres", func(t *testing.T) { loss(t, bin, pgDatabase(t, server), number(t, "LOSS_PG_ROUNDS", (rounds+1)/2), uint64(seed)) })
+		t.Run("postgres", func(t *testing.T) {
+			loss(t, bin, pgDatabase(t, server), number(t, "LOSS_PG_ROUNDS", (rounds+1)/2), uint64(seed))
+		})
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -38,17 +39,17 @@ func main() {
 	b := &box{got: []letter{}}
 	ln, err := net.Listen("tcp", *smtp)
 	if err != nil {
-		log.Fatal(err)
+		fatal(err)
 	}
 	go func() {
 		srv := &http.Server{Addr: *web, Handler: b, ReadHeaderTimeout: 5 * time.Second}
-		log.Fatal(srv.ListenAndServe())
+		fatal(srv.ListenAndServe())
 	}()
-	log.Printf("fake mail server on %s; faults: PUT http://%s/_mode {\"fault\":\"down\"}", *smtp, *web)
+	slog.Info("fake mail server; faults: PUT /_mode {\"fault\":\"down\"}", "smtp", *smtp, "web", "http://"+*web)
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
-			log.Fatal(err)
+			fatal(err)
 		}
 		go b.talk(conn)
 	}
@@ -118,7 +119,7 @@ func (b *box) talk(conn net.Conn) {
 			b.mu.Lock()
 			b.got = append(b.got, l)
 			b.mu.Unlock()
-			log.Printf("%s -> %s", l.From, strings.Join(l.To, ", "))
+			slog.Info("mail", "from", l.From, "to", strings.Join(l.To, ", "))
 			say("250 taken")
 		case "QUIT":
 			say("221 bye")
@@ -141,4 +142,9 @@ func readData(r *bufio.Reader) (string, error) {
 		}
 		b.WriteString(line)
 	}
+}
+
+func fatal(err error) {
+	slog.Error("fake mail server stopped", "err", err)
+	os.Exit(1)
 }

@@ -318,7 +318,7 @@ func (t *table) load(ctx context.Context, tx *sql.Tx, pg bool, r io.Reader) (int
 	}
 }
 
-func (t *table) insert(ctx context.Context, tx *sql.Tx, pg bool, lines []map[string]any) error {
+func (t *table) insert(ctx context.Context, tx *sql.Tx, pg bool, lines []map[string]any) (err error) {
 	for _, l := range lines {
 		for k, v := range l {
 			if !slices.ContainsFunc(t.columns, func(c column) bool { return c.name == k }) {
@@ -344,16 +344,17 @@ func (t *table) insert(ctx context.Context, tx *sql.Tx, pg bool, lines []map[str
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, st.Close()) }()
 	args := make([]any, len(t.columns))
 	for _, l := range lines {
 		for i, c := range t.columns {
 			args[i] = forSQLite(l[c.name], c)
 		}
 		if _, err := st.ExecContext(ctx, args...); err != nil {
-			return errors.Join(err, st.Close())
+			return err
 		}
 	}
-	return st.Close()
+	return nil
 }
 
 // native turns SQLite's bytes into those of PostgreSQL when pg is set.

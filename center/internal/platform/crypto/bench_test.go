@@ -32,6 +32,7 @@ func BenchmarkLookup(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer func() { _ = ins.Close() }() // with its transaction
 	for i := range benchRows {
 		if _, err := ins.Exec(i, phone(i), k.Blind("person.phone", phone(i))); err != nil {
 			b.Fatal(err)
@@ -57,6 +58,7 @@ func BenchmarkLookup(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			defer func() { _ = st.Close() }() // after the measurement
 			b.ResetTimer()
 			for n := range b.N {
 				i := n * 7919 % benchRows
@@ -66,7 +68,6 @@ func BenchmarkLookup(b *testing.B) {
 				}
 			}
 			b.StopTimer()
-			_ = st.Close()
 		})
 	}
 }

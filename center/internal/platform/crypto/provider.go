@@ -335,6 +335,6 @@ func privateKey(d []byte) (*sm2.PrivateKey, error) {
 	}
 	p := &sm2.PrivateKey{}
 	p.Curve, p.D = c, k
-	p.X, p.Y = c.ScalarBaseMult(d)
+	p.X, p.Y = c.ScalarBaseMult(d) //nolint:staticcheck // SM2 is on no other interface of the library
 	return p, nil
 }

@@ -225,8 +225,8 @@ func publicKey(point []byte) (*ecdsa.PublicKey, error) {
 	if len(point) != 64 {
 		return nil, errors.New("an SM2 public key has 64 bytes")
 	}
-	p := &ecdsa.PublicKey{Curve: sm2.P256(), X: new(big.Int).SetBytes(point[:32]), Y: new(big.Int).SetBytes(point[32:])}
-	if !p.Curve.IsOnCurve(p.X, p.Y) {
+	p := &ecdsa.PublicKey{Curve: sm2.P256(), X: new(big.Int).SetBytes(point[:32]), Y: new(big.Int).SetBytes(point[32:])} //nolint:staticcheck // SM2 is on no other interface of the library
+	if !p.Curve.IsOnCurve(p.X, p.Y) {                                                                                    //nolint:staticcheck // the same
 		return nil, errors.New("the SM2 public key is not on the curve")
 	}
 	return p, nil

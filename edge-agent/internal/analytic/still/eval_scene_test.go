@@ -113,8 +113,8 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 	for i := range tr.Zones {
 		tr.Zones[i].DwellS, tr.Zones[i].EndDelayS = 8, 4
 	}
-	sc, fc := stacking.Default(), frontage.Default()
-	rs, err := stacking.Regions(tr.Zones, sc)
+	fc := frontage.Default()
+	rs, err := stacking.Regions(tr.Zones, stacking.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := stacking.New(e, tr.Zones, sc)
+	a, err := stacking.New(e, tr.Zones, stacking.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +231,13 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 		}
 		t.Logf("%s: false %s %s at %.1f box %.3f %.3f %.3f %.3f%s; %s", name, g.kind, g.key, g.at, g.box.X, g.box.Y, g.box.W, g.box.H, what, last[g.key])
 	}
+	logTracks(t, name, tr, boxes, last)
+	t.Logf("%s: found %d, missed %d, false %d, reasons %v", name, hit, miss, wrong, why)
+	return hit, miss, wrong
+}
+
+// logTracks tells what became of every track, when STILL_TRACKS is set.
+func logTracks(t *testing.T, name string, tr truth, boxes map[string]edgev1.Box, last map[string]string) {
 	if os.Getenv("STILL_TRACKS") != "" {
 		for k, s := range last {
 			what := "nothing"
@@ -247,8 +254,6 @@ func evalScene(t *testing.T, name string, tr truth, video, fps string, v analyti
 			t.Logf("track %s %s | %s", name, what, s)
 		}
 	}
-	t.Logf("%s: found %d, missed %d, false %d, reasons %v", name, hit, miss, wrong, why)
-	return hit, miss, wrong
 }
 
 // meets: boxes overlap by more than a tenth, or one's centre lies in the other.

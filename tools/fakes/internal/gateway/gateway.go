@@ -13,7 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -153,7 +153,7 @@ func (s *Server) take(path string, body []byte) (Got, error) {
 	g := &Got{At: time.Now(), Path: path, ID: id, MsgID: fmt.Sprintf("fake-%d", len(s.got)+1), Body: body}
 	s.got = append(s.got, g)
 	s.byID[id] = g
-	log.Printf("%s %s %s", path, id, body)
+	slog.Info("arrived", "path", path, "id", id, "body", string(body))
 	return *g, nil
 }
 
@@ -176,13 +176,13 @@ func (s *Server) serveMode(w http.ResponseWriter, r *http.Request) {
 func (s *Server) report(g Got, times int) {
 	body, err := json.Marshal(s.Report(g))
 	if err != nil {
-		log.Printf("report %s: %v", g.MsgID, err)
+		slog.Warn("report not delivered", "msgid", g.MsgID, "err", err)
 		return
 	}
 	for sent, try := 0, 0; sent < times && try < times+2; try++ {
 		time.Sleep(500 * time.Millisecond)
 		if err := s.post(body); err != nil {
-			log.Printf("report %s: %v", g.MsgID, err)
+			slog.Warn("report not delivered", "msgid", g.MsgID, "err", err)
 			continue
 		}
 		sent++
@@ -237,9 +237,10 @@ func (s *Server) Main(name, address string) {
 		<-ctx.Done()
 		_ = srv.Close()
 	}()
-	log.Printf("fake %s on http://%s, app %s; faults: PUT /_mode {\"fault\":\"down\"}, arrivals: GET /_got", name, *listen, s.App)
+	slog.Info("fake gateway; faults: PUT /_mode {\"fault\":\"down\"}, arrivals: GET /_got", "name", name, "at", "http://"+*listen, "app", s.App)
 	if err := srv.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		log.Fatal(err)
+		slog.Error("fake gateway stopped", "err", err)
+		os.Exit(1)
 	}
 }
 
