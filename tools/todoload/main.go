@@ -144,6 +144,8 @@ func (c *center) stop() {
 	select {
 	case <-c.done:
 	case <-time.After(15 * time.Second):
-		_ = c.cmd.Process.Kill() // it may have ended meanwhile
+		if err := c.cmd.Process.Kill(); err != nil {
+			fmt.Fprintln(os.Stderr, "todoload: end the center:", err)
+		}
 	}
 }
