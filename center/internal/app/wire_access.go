@@ -83,7 +83,7 @@ func (a *App) accessSamples(ctx context.Context, who access.Actor) ([]access.Sam
 			return l.Total, err
 		}},
 		{access.BoxView, "边缘盒", func() (int64, error) {
-			_, n, err := a.fleet.List(ctx, fleet.Filter{Limit: 1})
+			_, n, err := a.fleet.List(ctx, fleet.Filter{Order: "b.id", Limit: 1})
 			return n, err
 		}},
 	} {
