@@ -33,6 +33,7 @@ func (a *App) wireDomains(context.Context) error {
 	a.shops = wireShops(a.db, a.regions, a.blobs, a.bus)
 	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus, a.todo, a.deadline)
 	a.todoOrders()
+	a.bus.Subscribe(access.TopicMerged, "orders", a.orders.TakeMerged)
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)
 	a.jobs.Every("directory.age", "核对点位状态", 10*time.Second, a.directory.Age)

@@ -40,10 +40,18 @@ func (p people) DistrictOf(ctx context.Context, regionCode string) (orders.Org, 
 	return orgOf(o), ok, err
 }
 
+// Org gives an organisation that works; one that was merged stands for where
+// it went, so that a camera bound to it sends its orders there.
 func (p people) Org(ctx context.Context, id string) (orders.Org, bool, error) {
-	o, err := p.access.Org(ctx, id)
-	ok, err := found(err)
-	return orgOf(o), ok, err
+	for range 8 {
+		o, err := p.access.Org(ctx, id)
+		ok, err := found(err)
+		if !ok || o.MergedInto == "" {
+			return orgOf(o), ok && o.State == access.StateActive, err
+		}
+		id = o.MergedInto
+	}
+	return orders.Org{}, false, nil
 }
 
 func (p people) Officer(ctx context.Context, id string) (orders.Officer, bool, error) {

@@ -205,6 +205,7 @@ const (
 	StepReviewed StepAct = "reviewed"
 	StepRejected StepAct = "reviewFailed"
 	StepOverdue  StepAct = "overdue"
+	StepMoved    StepAct = "moved" // the squad went into another
 )
 
 func (a StepAct) label() string {
@@ -221,6 +222,8 @@ func (a StepAct) label() string {
 		return "复核不通过"
 	case StepOverdue:
 		return "超时升级"
+	case StepMoved:
+		return "中队合并"
 	}
 	return Act(a).Label()
 }

@@ -61,6 +61,31 @@ func anyOrder(ctx context.Context, idb bun.IDB, id string) (Order, error) {
 	return get(ctx, idb, access.Actor{Scope: access.SystemScope()}, id)
 }
 
+// openOfSquad reads the orders of a squad that are not closed.
+func openOfSquad(ctx context.Context, tx db.Tx, squad string) ([]Order, error) {
+	rows := []itemRow{}
+	err := db.ForUpdate(tx, tx.NewSelect().Model(&rows).Where("o.squad_org_id = ? AND o.state <> ? AND o.voided_at IS NULL", squad, Closed).Order("o.id")).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read orders of squad: %w", err)
+	}
+	out := make([]Order, len(rows))
+	for i := range rows {
+		out[i] = rows[i].order()
+	}
+	return out, nil
+}
+
+// suggestInstead suggests another squad where one was suggested. It is no
+// change of the order: who looked at it may go on, and it may be withdrawn.
+func suggestInstead(ctx context.Context, tx db.Tx, squad string, into Org) error {
+	_, err := tx.NewUpdate().Model((*itemRow)(nil)).Set("suggested_squad_id = ?", into.ID).Set("suggested_squad = ?", into.Name).
+		Where("suggested_squad_id = ? AND state <> ? AND voided_at IS NULL", squad, Closed).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("suggest another squad: %w", err)
+	}
+	return nil
+}
+
 // void takes an order out of all lists; its number stays used.
 func void(ctx context.Context, tx db.Tx, o Order) (bool, error) {
 	res, err := tx.NewUpdate().Model((*itemRow)(nil)).Set("voided_at = ?", clock.At(tx.Now())).Set("rev = rev + 1").
