@@ -18,6 +18,7 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'todos', label: '待办中心', icon: Inbox, perm: [], key: 'T' },
       { name: 'flowStarts', label: '发起流程', icon: FilePlus2, perm: [] },
       { name: 'flows', label: '我的流程', icon: Route, perm: [] },
+      { name: 'absences', label: '代理与交接', icon: UserRoundCheck, perm: [] },
     ],
   },
   {
@@ -38,7 +39,17 @@ export const nav: { group: string; items: NavItem[] }[] = [
     ],
   },
   {
-    group: '平台',
+    group: '流程与期限',
+    items: [
+      { name: 'flowMonitor', label: '流程监控', icon: Activity, perm: ['workflow.monitor'] },
+      { name: 'flowProcesses', label: '流程设计', icon: Workflow, perm: ['workflow.design'] },
+      { name: 'forms', label: '表单设计', icon: FormInput, perm: ['form.design'] },
+      { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
+      { name: 'calendar', label: '工作日历', icon: CalendarDays, perm: [] },
+    ],
+  },
+  {
+    group: '接口与数据',
     items: [
       { name: 'registry', label: '应用与功能', icon: Blocks, perm: ['app.view'] },
       { name: 'permissionCodes', label: '权限注册', icon: KeySquare, perm: ['app.view'] },
@@ -48,12 +59,12 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'webhooks', label: '事件订阅', icon: Webhook, perm: ['interface.view'] },
       { name: 'staffSync', label: '人员同步', icon: UsersRound, perm: ['sync.manage'] },
       { name: 'feeds', label: '数据接入', icon: DatabaseZap, perm: ['datasource.manage'] },
-      { name: 'flowProcesses', label: '流程设计', icon: Workflow, perm: ['workflow.design'] },
-      { name: 'forms', label: '表单设计', icon: FormInput, perm: ['form.design'] },
-      { name: 'flowMonitor', label: '流程监控', icon: Activity, perm: ['workflow.monitor'] },
-      { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
-      { name: 'calendar', label: '工作日历', icon: CalendarDays, perm: [] },
       { name: 'transfer', label: '导入导出', icon: ArrowDownUp, perm: ['export.data', 'import.data'] },
+    ],
+  },
+  {
+    group: '消息',
+    items: [
       { name: 'notifyChannels', label: '消息通道', icon: RadioTower, perm: ['notify.manage'] },
       { name: 'notifyTemplates', label: '消息模板', icon: MessageSquareText, perm: ['notify.manage', 'notify.approve'] },
       { name: 'notifyRules', label: '发送规则', icon: BellRing, perm: ['notify.manage'] },
@@ -61,28 +72,32 @@ export const nav: { group: string; items: NavItem[] }[] = [
     ],
   },
   {
-    group: '安全',
+    group: '组织与权限',
     items: [
-      { name: 'security', label: '安全预警', icon: ShieldAlert, perm: ['security.view'] },
-      { name: 'sessions', label: '登录会话', icon: MonitorSmartphone, perm: ['session.manage'] },
-      { name: 'signinRules', label: '登录与口令', icon: LogIn, perm: ['security.view'] },
-    ],
-  },
-  {
-    group: '系统',
-    items: [
-      { name: 'boxes', label: '边缘盒', icon: Cpu, perm: ['box.view'], key: 'B' },
-      { name: 'jobs', label: '后台任务', icon: ListChecks, perm: ['job.view'] },
-      { name: 'usage', label: '运行分析', icon: ChartColumn, perm: ['usage.view'] },
       { name: 'people', label: '机构与人员', icon: Network, perm: ['org.manage'] },
       { name: 'accounts', label: '账号', icon: UserCog, perm: ['account.manage'] },
       { name: 'roles', label: '角色权限', icon: ShieldCheck, perm: ['role.view'] },
       { name: 'grants', label: '授权', icon: UserRoundKey, perm: ['role.view'] },
       { name: 'insight', label: '权限透视', icon: ScanSearch, perm: ['role.view'] },
-      { name: 'absences', label: '代理与交接', icon: UserRoundCheck, perm: [] },
+    ],
+  },
+  {
+    group: '安全与密码',
+    items: [
+      { name: 'security', label: '安全预警', icon: ShieldAlert, perm: ['security.view'] },
+      { name: 'sessions', label: '登录会话', icon: MonitorSmartphone, perm: ['session.manage'] },
+      { name: 'signinRules', label: '登录与口令', icon: LogIn, perm: ['security.view'] },
       { name: 'audit', label: '审计', icon: ScrollText, perm: ['audit.view'] },
       { name: 'crypto', label: '密码应用', icon: KeyRound, perm: ['crypto.view'] },
       { name: 'signatures', label: '验签', icon: BadgeCheck, perm: [] },
+    ],
+  },
+  {
+    group: '运行维护',
+    items: [
+      { name: 'boxes', label: '边缘盒', icon: Cpu, perm: ['box.view'], key: 'B' },
+      { name: 'jobs', label: '后台任务', icon: ListChecks, perm: ['job.view'] },
+      { name: 'usage', label: '运行分析', icon: ChartColumn, perm: ['usage.view'] },
     ],
   },
 ]

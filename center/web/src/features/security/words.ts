@@ -1,3 +1,4 @@
+import { ops } from './ops'
 import type { SecurityAlert, Severity } from './types'
 
 export const severityName: Record<Severity, string> = { low: '低', medium: '中', high: '高', critical: '严重' }
@@ -39,6 +40,7 @@ const nouns: Record<string, string> = {
 }
 /** An operation in words, as far as its parts are known; the code stays beside it. */
 export function opName(op: string): string {
+  if (ops[op]) return ops[op]
   const parts = op.replace(/^(get|post)-api-/, '$1-').split('-')
   const verb = verbs[parts[0]!]
   const rest = (verb ? parts.slice(1) : parts).map((x) => nouns[x] ?? verbs[x])
