@@ -43,6 +43,7 @@ func (a *App) wireWorkflow(ctx context.Context) error {
 	})
 	a.todo.RegisterActs("task", map[string]todo.ActFunc{"approve": a.approveTask, "transfer": a.transferTask})
 	a.deadline.RegisterRecord(deadline.Record{Kind: "task", Label: "流程任务", CanSee: a.workflow.Sees})
+	a.bus.Subscribe(access.TopicMerged, "workflow", a.workflow.TakeMerged)
 	a.bus.Subscribe(workflow.TopicChanged, "stream", func(_ context.Context, tx db.Tx, e events.Event) error {
 		var ch workflow.Changed
 		if err := e.Decode(&ch); err != nil {
