@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -56,6 +57,10 @@ func (a *App) wireIntegration(context.Context) (err error) {
 	client.Timeout = time.Minute
 	a.wireFeeds(client)
 	a.todo.Name(todoSource, "外部应用")
+	a.todo.Name(hookSource, "事件订阅")
+	hooks := hookTodos{a.todo, a.access, a.webhooks}
+	a.bus.Subscribe(webhook.TopicDisabled, "todo", hooks.disabled)
+	a.bus.Subscribe(webhook.TopicEnabled, "todo", hooks.enabled)
 	a.keys.Guard(crypto.Column{Purpose: "app.key", Table: "integration_keys", ID: "id", Column: "sealed"})
 	a.keys.Guard(crypto.Column{Purpose: "app.key", Table: "integration_hooks", ID: "id", Column: "sealed"})
 	a.jobs.Every("integration.hooks", "投递事件订阅", 2*time.Second, func(ctx context.Context) error {
@@ -277,4 +282,53 @@ func (t openTodos) Close(ctx context.Context, tx db.Tx, x open.OpenTodo, cancell
 		return t.todo.Cancel(ctx, tx, todoSource, x.ClientID, x.ExternalID, outcome)
 	}
 	return t.todo.Close(ctx, tx, todoSource, x.ClientID, x.ExternalID, x.ClientID, outcome)
+}
+
+// hookSource is the source of to-dos about hooks that failed too often.
+const hookSource = "webhook"
+
+// cityRegion is where things lie that belong to no part of the city.
+const cityRegion = "310000"
+
+// hookTodos lets somebody look after hooks that were switched off.
+type hookTodos struct {
+	todo   *todo.Service
+	access *access.Service
+	hooks  *webhook.Service
+}
+
+// disabled makes a to-do, and by it a notice, for the person who made the
+// hook when they may still switch it on; else for the system administrators.
+func (h hookTodos) disabled(ctx context.Context, tx db.Tx, e events.Event) error {
+	var x webhook.DisabledEvent
+	if err := e.Decode(&x); err != nil {
+		return err
+	}
+	if off, err := h.hooks.IsDisabled(ctx, tx, x.ID); err != nil || !off {
+		return err // on again already
+	}
+	it := todo.Item{
+		Source: hookSource, SourceID: x.ID, Key: "enable", Kind: "job", Title: "事件订阅“" + x.Name + "”已自动停用", Priority: 1, RegionCode: cityRegion,
+		Summary: fmt.Sprintf("%s　连续失败 %d 次，请核对对方地址后重新启用", x.AppName, x.Failures), Path: "/integration/webhooks", StepName: "核对并启用",
+	}
+	p, err := h.access.Person(ctx, x.Owner)
+	ok, err := found(err)
+	switch {
+	case err != nil:
+		return err
+	case ok && p.Active && p.Holds(access.InterfaceApply):
+		it.Assignee = x.Owner
+	default:
+		it.Group = &todo.Group{Role: "sys_admin", OrgID: bureauOrg}
+	}
+	return h.todo.Put(ctx, tx, it)
+}
+
+// enabled closes the to-do of a hook that a person switched on again.
+func (h hookTodos) enabled(ctx context.Context, tx db.Tx, e events.Event) error {
+	var x webhook.EnabledEvent
+	if err := e.Decode(&x); err != nil {
+		return err
+	}
+	return h.todo.Close(ctx, tx, hookSource, x.ID, "enable", x.By, "已重新启用")
 }

@@ -133,13 +133,14 @@ func (s *Service) Create(ctx context.Context, in WebhookWrite) (Webhook, error) 
 
 // Change edits a hook; switching on forgets its failures.
 func (s *Service) Change(ctx context.Context, id string, in WebhookWrite) (Webhook, error) {
-	if _, err := access.Need(ctx, access.InterfaceApply); err != nil {
+	who, err := access.Need(ctx, access.InterfaceApply)
+	if err != nil {
 		return Webhook{}, err
 	}
 	if err := in.check(); err != nil {
 		return Webhook{}, err
 	}
-	err := s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
 		old, err := get(ctx, tx, id)
 		if err != nil {
 			return err
@@ -157,6 +158,12 @@ func (s *Service) Change(ctx context.Context, id string, in WebhookWrite) (Webho
 		if err := updateHook(ctx, tx, &next); err != nil {
 			return err
 		}
+		if old.State == Disabled && next.State == On {
+			if err := events.Publish(ctx, tx, TopicEnabled, EnabledEvent{ID: id, By: who.ID}); err != nil {
+				return err
+			}
+			tx.AfterCommit(s.o.Wake)
+		}
 		return note(ctx, tx, "change", "修改事件订阅 "+next.Name, &old.hookRow, &next)
 	})
 	if err != nil {
@@ -164,6 +171,13 @@ func (s *Service) Change(ctx context.Context, id string, in WebhookWrite) (Webho
 	}
 	r, err := get(ctx, s.db.Read(), id)
 	return r.hook(), err
+}
+
+// IsDisabled tells whether a hook is off because it failed too often, as the
+// transaction sees it.
+func (s *Service) IsDisabled(ctx context.Context, tx db.Tx, id string) (bool, error) {
+	r, err := get(ctx, tx, id)
+	return r.State == Disabled, err
 }
 
 func note(ctx context.Context, tx db.Tx, act, summary string, before, after *hookRow) error {

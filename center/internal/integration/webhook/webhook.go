@@ -131,3 +131,12 @@ type DisabledEvent struct {
 	// Owner is the person who made it.
 	Owner string `json:"owner"`
 }
+
+// TopicEnabled tells that a person switched such a hook on again.
+const TopicEnabled = "integration.hook.enabled"
+
+// EnabledEvent is its payload.
+type EnabledEvent struct {
+	ID string `json:"id"`
+	By string `json:"by"`
+}

@@ -154,6 +154,14 @@ func TestDisabledAfterManyFailures(t *testing.T) {
 		if err != nil || got.State != webhook.On || got.Failures != 0 {
 			t.Fatalf("%+v %v", got, err)
 		}
+		// It is told once that the hook works again: not by later changes.
+		if _, err = s.Change(ctx, h.ID, webhook.WebhookWrite{ClientID: "c1", Name: "好", URL: srv.URL, Topics: []string{"order.closed"}, On: true, Rev: got.Rev}); err != nil {
+			t.Fatal(err)
+		}
+		n, err = d.Read().NewSelect().TableExpr("event_outbox").Where("topic = ?", webhook.TopicEnabled).Count(t.Context())
+		if err != nil || n != 1 {
+			t.Fatalf("told %d times that it is on, %v", n, err)
+		}
 	})
 }
 
