@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { grouped, partOf, todoDue } from '../src/features/todo/due'
+import { grouped, partOf, todoDue } from '../src/shared/todo/due'
 
 const now = Date.parse('2026-11-24T06:30:00.000Z') // 14:30 in Shanghai
 const at = (h: number) => new Date(now + h * 3600000).toISOString()

@@ -36,5 +36,5 @@ export const ops: Record<string, string> = {
   'todo-filters-list': '查询待办筛选', 'todo-filters-save': '保存待办筛选', 'todo-filters-drop': '删除待办筛选', 'todos-list': '查询待办', 'todos-batch': '批量办理待办', 'todos-counts': '待办数字', 'todos-kinds': '待办类型', 'todos-get': '查看待办', 'todos-claim': '认领待办', 'todos-next': '下一条待办', 'todos-release': '退回认领',
   'usage-total': '运行数字', 'usage-by': '运行分析', 'list-calls': '查询调用记录', 'export-calls': '导出调用记录', 'list-active-people': '查询活跃人员',
   'list-webhook-deliveries': '查询投递记录', 'replay-webhook-delivery': '重新投递', 'list-webhook-topics': '可订阅的事件', 'list-webhooks': '查询事件订阅', 'create-webhook': '新增事件订阅', 'change-webhook': '修改事件订阅',
-  'get-api-blobs-sm3': '查看图片', 'get-api-health': '健康检查', 'get-api-time': '校时', 'get-api-stream': '实时消息', 'post-api-blobs': '上传图片', 'post-api-imports': '上传导入文件', 'get-api-exports-id-file': '下载导出文件',
+  'get-api-regions-districts-geojson': '区划图', 'get-api-blobs-sm3': '查看图片', 'get-api-health': '健康检查', 'get-api-time': '校时', 'get-api-stream': '实时消息', 'post-api-blobs': '上传图片', 'post-api-imports': '上传导入文件', 'get-api-exports-id-file': '下载导出文件',
 }

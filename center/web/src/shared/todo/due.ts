@@ -1,6 +1,6 @@
 // How a to-do's deadline reads at a moment. The browser counts from the
 // server's time; the colour changes without a reload.
-import { dayOf, span } from '../../shared/lib/format'
+import { dayOf, span } from '../lib/format'
 import type { TodoDue, TodoItem } from './types'
 
 export interface Due {

@@ -2,8 +2,8 @@
 // the stream, and where a to-do opens.
 import { onBeforeUnmount, ref, type Ref } from 'vue'
 import type { LocationQueryRaw, RouteLocationRaw } from 'vue-router'
-import { api } from '../../shared/lib/api'
-import { onStream } from '../../shared/lib/stream'
+import { api } from '../lib/api'
+import { onStream } from '../lib/stream'
 import type { TodoCounts, TodoItem } from './types'
 
 /** Counts of a tab that are read again within a second of each change. */
