@@ -14,6 +14,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/testkit"
+	"jiexun/center/internal/security"
 )
 
 // The sample client calls every kind of open interface of a listening center,
@@ -97,6 +98,17 @@ func TestSampleClientAgainstTheCenter(t *testing.T) {
 		}
 		if try > 50 {
 			t.Fatalf("the call log lacks calls: %.300s", body)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	// The application and its interfaces are counted as registered.
+	for try := 0; ; try++ {
+		_, body, _ := testkit.Do(t, a.Fiber(), "GET", "/api/usage", nil, mine)
+		if x := testkit.JSON[security.UsageTotal](t, body); x.Registered == 2 && x.Approved == 2 {
+			break
+		}
+		if try > 50 {
+			t.Fatalf("registrations are not counted: %.300s", body)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

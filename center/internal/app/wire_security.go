@@ -6,6 +6,7 @@ import (
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/fleet"
+	"jiexun/center/internal/integration/trail"
 	"jiexun/center/internal/platform/caller"
 	"jiexun/center/internal/security"
 )
@@ -27,6 +28,8 @@ func (a *App) wireSecurity(ctx context.Context) error {
 	a.access.First(s.Refuse)
 	a.bus.Subscribe(access.TopicFailed, "security", s.TakeFailed)
 	a.bus.Subscribe(access.TopicOpened, "security", s.TakeOpened)
+	a.bus.Subscribe(trail.TopicRegistered, "security", s.TakeRegistered)
+	a.bus.Subscribe(trail.TopicApproved, "security", s.TakeApproved)
 	a.bus.Subscribe(access.TopicRevealed, "security", s.TakeRevealed)
 	a.bus.Subscribe(access.TopicGrant, "security", s.TakeGrant)
 	a.bus.Subscribe(access.TopicTampered, "security", s.TakeFault(security.RuleIntegrity))

@@ -138,10 +138,13 @@ func (s *Service) TakeFailed(ctx context.Context, tx db.Tx, e events.Event) erro
 		Title: "账号 " + clip(f.Account, 64) + " 连续登录失败", PersonID: f.PersonID, IP: f.IP, RegionCode: s.regionOf(ctx, f.PersonID), Now: f.Locked})
 }
 
-// TakeOpened counts a sign-in off hours.
+// TakeOpened makes the person active and counts a sign-in off hours.
 func (s *Service) TakeOpened(ctx context.Context, tx db.Tx, e events.Event) error {
 	var o access.SessionOpened
 	if err := e.Decode(&o); err != nil {
+		return err
+	}
+	if err := s.noteOpened(ctx, tx, o, e.At); err != nil {
 		return err
 	}
 	row, err := ruleNow(ctx, tx, RuleOffHours)

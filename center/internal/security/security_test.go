@@ -331,7 +331,7 @@ func TestUsageAgreesWithTheList(t *testing.T) {
 			return testkit.JSON[httpx.List[security.Call]](t, w.ok("GET", "/api/usage/calls?size=200&"+query, nil, bureau)).Total
 		}
 		days := get("/api/usage/by/day")
-		if len(days) != 2 || days[0].Key != "20261124" || days[0].People != 2 {
+		if len(days) != 2 || days[0].Key != "20261124" || days[0].People != 3 {
 			t.Fatalf("days %+v", days)
 		}
 		for _, p := range days {
@@ -358,7 +358,7 @@ func TestUsageAgreesWithTheList(t *testing.T) {
 			}
 		}
 		people := testkit.JSON[httpx.List[security.ActivePerson]](t, w.ok("GET", "/api/usage/people?from=2026-11-24&to=2026-11-24", nil, bureau))
-		if people.Total != 2 || people.Items[0].PersonName != "演示paidan" || people.Items[0].Calls != 8 {
+		if people.Total != 3 || people.Items[0].PersonName != "演示paidan" || people.Items[0].Calls != 8 {
 			t.Errorf("people %+v", people)
 		}
 		if code, _ := w.do("GET", "/api/usage", nil, huangpu); code != 401 && code != 403 {

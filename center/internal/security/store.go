@@ -125,7 +125,10 @@ func addPeople(ctx context.Context, tx db.Tx, m map[personDay]*activeRow) error 
 		rows = append(rows, *p)
 	}
 	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (ymd, person_id) DO UPDATE").
-		Set("calls = v.calls + EXCLUDED.calls").Set("last_at = EXCLUDED.last_at").Exec(ctx)
+		Set("calls = v.calls + EXCLUDED.calls").
+		// Sign-ins and calls arrive in any order.
+		Set("first_at = CASE WHEN EXCLUDED.first_at < v.first_at THEN EXCLUDED.first_at ELSE v.first_at END").
+		Set("last_at = CASE WHEN EXCLUDED.last_at > v.last_at THEN EXCLUDED.last_at ELSE v.last_at END").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("note active people: %w", err)
 	}

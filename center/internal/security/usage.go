@@ -69,6 +69,8 @@ type UsagePoint struct {
 	UsageSum
 	// People are different people of the day or month; 0 for functions.
 	People int64 `json:"people"`
+	// Registrations are those of the day, month or district; 0 for functions.
+	Registrations
 }
 
 // UsageBy says what usage is grouped by.
@@ -93,15 +95,18 @@ func (s *Service) Usage(ctx context.Context, f UsageFilter, by UsageBy) ([]Usage
 	if err != nil {
 		return nil, err
 	}
-	people := map[string]int64{}
+	people, regs := map[string]int64{}, map[string]Registrations{}
 	if by == ByDay || by == ByMonth || by == ByDistrict {
 		if people, err = peopleBy(ctx, s.db.Read(), f, by); err != nil {
+			return nil, err
+		}
+		if regs, err = registrations(ctx, s.db.Read(), f, by); err != nil {
 			return nil, err
 		}
 	}
 	out := make([]UsagePoint, 0, len(rows))
 	for _, r := range rows {
-		out = append(out, UsagePoint{Key: r.Key, UsageSum: r.view(), People: people[r.Key]})
+		out = append(out, UsagePoint{Key: r.Key, UsageSum: r.view(), People: people[r.Key], Registrations: regs[r.Key]})
 	}
 	return out, nil
 }
@@ -110,6 +115,7 @@ func (s *Service) Usage(ctx context.Context, f UsageFilter, by UsageBy) ([]Usage
 type UsageTotal struct {
 	UsageSum
 	People int64 `json:"people"`
+	Registrations
 	// Lost are calls of this center since its start that were not written.
 	Lost int64 `json:"lost"`
 	// Since is the oldest call that is kept in the list.
@@ -130,6 +136,11 @@ func (s *Service) UsageTotal(ctx context.Context, f UsageFilter) (UsageTotal, er
 	if t.People, err = peopleAll(ctx, s.db.Read(), f); err != nil {
 		return t, err
 	}
+	regs, err := registrations(ctx, s.db.Read(), f, "")
+	if err != nil {
+		return t, err
+	}
+	t.Registrations = regs[""]
 	t.Since, err = oldestCall(ctx, s.db.Read())
 	return t, err
 }

@@ -179,7 +179,10 @@ func (s *Service) Apply(ctx context.Context, in InterfaceForm) (InterfaceClient,
 		if err := insertClient(ctx, tx, &r); err != nil {
 			return err
 		}
-		return note(ctx, tx, "apply", "为应用“"+name+"”申请接口", in.Purpose, nil, &r)
+		if err := note(ctx, tx, "apply", "为应用“"+name+"”申请接口", in.Purpose, nil, &r); err != nil {
+			return err
+		}
+		return trail.Tell(ctx, tx, trail.TopicRegistered, trail.Registered{ID: id, Kind: trail.KindInterface, Name: name, PersonID: who.ID, By: who.ID}, s.o.Wake)
 	})
 	if err != nil {
 		return InterfaceClient{}, err
@@ -241,7 +244,10 @@ func (s *Service) change(ctx context.Context, id string, rev int64, f func(tx db
 		if err := updateClient(ctx, tx, &r.clientRow); err != nil {
 			return err
 		}
-		return note(ctx, tx, act, summary, reason, &old, &r.clientRow)
+		if err := note(ctx, tx, act, summary, reason, &old, &r.clientRow); err != nil || old.State != Pending || r.State != Approved {
+			return err
+		}
+		return trail.Tell(ctx, tx, trail.TopicApproved, trail.Registered{ID: id, Kind: trail.KindInterface, Name: r.AppName, PersonID: r.AppliedBy, By: r.DecidedBy}, s.o.Wake)
 	})
 }
 

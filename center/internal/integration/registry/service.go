@@ -160,7 +160,10 @@ func (s *Service) Apply(ctx context.Context, in RegistrationWrite) (Registration
 		if err := insert(ctx, tx, &r); err != nil {
 			return err
 		}
-		return s.note(ctx, tx, "apply", fmt.Sprintf("申请登记%s %s（%s）", in.Kind.name(), r.Name, r.Code), in.Reason, nil, &r)
+		if err := s.note(ctx, tx, "apply", fmt.Sprintf("申请登记%s %s（%s）", in.Kind.name(), r.Name, r.Code), in.Reason, nil, &r); err != nil {
+			return err
+		}
+		return trail.Tell(ctx, tx, trail.TopicRegistered, trail.Registered{ID: id, Kind: r.Kind, Name: r.Name, PersonID: who.ID, By: who.ID}, s.wake)
 	})
 	if err != nil {
 		return Registration{}, err
@@ -293,7 +296,10 @@ func (s *Service) Decide(ctx context.Context, id string, approve bool, reason st
 			return err
 		}
 		tx.AfterCommit(s.forget)
-		return s.note(ctx, tx, "decide", fmt.Sprintf("%s%s %s", verb, Kind(old.Kind).name(), next.Name), reason, &old, &next)
+		if err := s.note(ctx, tx, "decide", fmt.Sprintf("%s%s %s", verb, Kind(old.Kind).name(), next.Name), reason, &old, &next); err != nil || !approve {
+			return err
+		}
+		return trail.Tell(ctx, tx, trail.TopicApproved, trail.Registered{ID: id, Kind: next.Kind, Name: next.Name, PersonID: next.AppliedBy, By: who.ID}, s.wake)
 	})
 	if err != nil {
 		return Registration{}, err
