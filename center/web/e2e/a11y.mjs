@@ -4,7 +4,7 @@
 // weak eyes cannot use. A page of one record is opened by the first link that
 // leads to one. Serious and critical findings fail.
 //
-//   BASE_URL=http://127.0.0.1:8080 OUT=/tmp/a11y node e2e/a11y.mjs [account …]
+//   BASE_URL=http://127.0.0.1:8080 OUT=/tmp/a11y [ONLY=^/flow] node e2e/a11y.mjs [account …]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
@@ -26,6 +26,7 @@ const one = pages.filter((p) => p.path.includes(':')).map((p) => ({ ...p, match:
 const plain = pages.filter((p) => !p.path.includes(':'))
 // Drawing tools made elsewhere, with markup of their own.
 const foreign = [['.djs-container'], ['.bjs-container'], ['._fc-designer']]
+const only = new RegExp(process.env.ONLY ?? '')
 const phonePages = ['/m/', '/m/?tab=take', '/m/me', '/m/todos']
 
 const accounts = process.argv.length > 2 ? process.argv.slice(2) : ['caozuo', 'paidan', 'zhongdui', 'fazhi', 'yunwei', 'xitong', 'anquan', 'shenji']
@@ -76,7 +77,7 @@ async function visit(account, phone) {
   const may = (p) => !p.open && (p.perms.length === 0 || p.perms.some((x) => mine.includes(x)))
   const list = (phone ? phonePages : plain.filter(may).map((p) => p.path)).map((path) => ({ path, name: path }))
   for (const { path, name } of list) {
-    if (seen.has(name)) continue
+    if (seen.has(name) || !only.test(name)) continue
     seen.add(name)
     for (const theme of phone ? ['light'] : themes) {
       await page.addInitScript((t) => localStorage.setItem('jx.theme', t), theme)

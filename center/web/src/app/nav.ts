@@ -39,13 +39,20 @@ export const nav: { group: string; items: NavItem[] }[] = [
     ],
   },
   {
+    group: '常用工具',
+    items: [
+      { name: 'calendar', label: '工作日历', icon: CalendarDays, perm: [] },
+      { name: 'transfer', label: '导入导出', icon: ArrowDownUp, perm: ['export.data', 'import.data'] },
+      { name: 'signatures', label: '验签', icon: BadgeCheck, perm: [] },
+    ],
+  },
+  {
     group: '流程与期限',
     items: [
       { name: 'flowMonitor', label: '流程监控', icon: Activity, perm: ['workflow.monitor'] },
       { name: 'flowProcesses', label: '流程设计', icon: Workflow, perm: ['workflow.design'] },
       { name: 'forms', label: '表单设计', icon: FormInput, perm: ['form.design'] },
       { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
-      { name: 'calendar', label: '工作日历', icon: CalendarDays, perm: [] },
     ],
   },
   {
@@ -59,7 +66,6 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'webhooks', label: '事件订阅', icon: Webhook, perm: ['interface.view'] },
       { name: 'staffSync', label: '人员同步', icon: UsersRound, perm: ['sync.manage'] },
       { name: 'feeds', label: '数据接入', icon: DatabaseZap, perm: ['datasource.manage'] },
-      { name: 'transfer', label: '导入导出', icon: ArrowDownUp, perm: ['export.data', 'import.data'] },
     ],
   },
   {
@@ -89,7 +95,6 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'signinRules', label: '登录与口令', icon: LogIn, perm: ['security.view'] },
       { name: 'audit', label: '审计', icon: ScrollText, perm: ['audit.view'] },
       { name: 'crypto', label: '密码应用', icon: KeyRound, perm: ['crypto.view'] },
-      { name: 'signatures', label: '验签', icon: BadgeCheck, perm: [] },
     ],
   },
   {
