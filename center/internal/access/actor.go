@@ -34,7 +34,8 @@ type Actor struct {
 	// jobs and tests.
 	Method string
 
-	held []Held
+	held  []Held
+	facts *facts
 }
 
 // Held is one grant as it works for an actor.

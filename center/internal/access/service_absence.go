@@ -99,14 +99,22 @@ func (s *Service) SubstituteOf(ctx context.Context, personID string, at time.Tim
 // ActingFor lists the absent persons whose whole work a person does at a
 // moment.
 func (s *Service) ActingFor(ctx context.Context, personID string, at time.Time) ([]Person, error) {
-	rows, err := substitutesOf(ctx, s.db.Read(), personID, clock.At(at))
-	if err != nil || len(rows) == 0 {
-		return []Person{}, err
+	rows := []substituteRow{}
+	if f := factsIn(ctx, personID, clock.At(at)); f != nil {
+		rows = f.subs
+	} else {
+		list, err := substitutesOf(ctx, s.db.Read(), personID, clock.At(at))
+		if err != nil {
+			return []Person{}, err
+		}
+		rows = slices.DeleteFunc(list, func(r substituteRow) bool {
+			return !s.genuine("access_substitutes", r.ID, r.MAC, r.parts(), "代理记录")
+		})
 	}
 	out := []Person{}
 	for i := range rows {
 		r := &rows[i]
-		if r.Perms != "" || !s.genuine("access_substitutes", r.ID, r.MAC, r.parts(), "代理记录") {
+		if r.Perms != "" {
 			continue
 		}
 		p, err := s.Person(ctx, r.AbsentID)

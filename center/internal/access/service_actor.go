@@ -24,12 +24,12 @@ func (s *Service) actorOf(ctx context.Context, q reader, p personRow, now time.T
 			return Actor{}, fmt.Errorf("read actor's organisation: %w", err)
 		}
 	}
-	list, err := s.heldBy(ctx, q, b, p.ID, clock.At(now))
+	f, err := s.factsOf(ctx, q, b, p, clock.At(now))
 	if err != nil {
 		return Actor{}, err
 	}
-	a := Actor{ID: p.ID, Name: p.Name, Account: p.Account, OrgID: o.ID, OrgName: o.Name, OrgLevel: o.Kind, RegionCode: o.RegionCode}
-	a.give(list)
+	a := Actor{ID: p.ID, Name: p.Name, Account: p.Account, OrgID: o.ID, OrgName: o.Name, OrgLevel: o.Kind, RegionCode: o.RegionCode, facts: f}
+	a.give(f.held())
 	s.raise(ctx)
 	return a, nil
 }
@@ -37,45 +37,18 @@ func (s *Service) actorOf(ctx context.Context, q reader, p personRow, now time.T
 // heldBy gives the person's own grants, and those of the persons whose
 // substitute they are.
 func (s *Service) heldBy(ctx context.Context, q reader, b *rolebook, person string, now clock.Stamp) ([]Held, error) {
-	rows, err := grantsOf(ctx, q, person, now)
-	if err != nil {
-		return nil, fmt.Errorf("read grants: %w", err)
-	}
-	list := s.genuineGrants(b, rows)
-	subs, err := substitutesOf(ctx, q, person, now)
+	f, err := s.factsOf(ctx, q, b, personRow{ID: person}, now)
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range subs {
-		if !s.genuine("access_substitutes", sub.ID, sub.MAC, sub.parts(), "代理记录") {
-			continue
-		}
-		rows, err := grantsOf(ctx, q, sub.AbsentID, now)
-		if err != nil {
-			return nil, fmt.Errorf("read grants of the absent: %w", err)
-		}
-		for _, h := range s.genuineGrants(b, rows) {
-			if h.Perms = lent(h.Perms, split(sub.Perms)); len(h.Perms) > 0 {
-				h.Via, h.Pass = sub.AbsentID, nil
-				list = append(list, h)
-			}
-		}
-	}
-	return list, nil
+	return f.held(), nil
 }
 
-func (s *Service) genuineGrants(b *rolebook, rows []grantRow) []Held {
-	list := []Held{}
-	for i := range rows {
-		g := &rows[i]
-		if !s.genuine("access_grants", g.ID, g.MAC, g.parts(), "授权（人员 "+g.PersonID+"，角色 "+b.name(g.Role)+"）") {
-			continue
-		}
-		if h, ok := b.held(*g); ok {
-			list = append(list, h)
-		}
-	}
-	return list
+// genuineRows keeps the grants whose code fits.
+func (s *Service) genuineRows(b *rolebook, rows []grantRow) []grantRow {
+	return slices.DeleteFunc(rows, func(g grantRow) bool {
+		return !s.genuine("access_grants", g.ID, g.MAC, g.parts(), "授权（人员 "+g.PersonID+"，角色 "+b.name(g.Role)+"）")
+	})
 }
 
 // rolesOfAll gives the roles that persons have by grants that give something
@@ -90,8 +63,8 @@ func (s *Service) rolesOfAll(ctx context.Context, q reader, persons []string, no
 		return nil, err
 	}
 	out := map[string][]string{}
-	for i := range rows {
-		if g := rows[i]; len(s.genuineGrants(b, rows[i:i+1])) == 1 && !slices.Contains(out[g.PersonID], g.Role) {
+	for _, g := range s.genuineRows(b, rows) {
+		if _, ok := b.held(g); ok && !slices.Contains(out[g.PersonID], g.Role) {
 			out[g.PersonID] = append(out[g.PersonID], g.Role)
 		}
 	}
@@ -120,7 +93,9 @@ func (s *Service) ActorOf(ctx context.Context, personID string) (Actor, error) {
 	if err != nil {
 		return Actor{}, fmt.Errorf("read person: %w", err)
 	}
-	return s.actorOf(ctx, s.db.Read(), p, s.db.Now())
+	a, err := s.actorOf(ctx, s.db.Read(), p, s.db.Now())
+	a.facts = nil // only a request's own actor answers from what it began with
+	return a, err
 }
 
 // Group is a role in an organisation: work that nobody has taken yet is
@@ -134,47 +109,21 @@ type Group struct {
 // organisation of the grant or of the person, and the groups of those whose
 // substitute they are.
 func (s *Service) GroupsOf(ctx context.Context, personID string) ([]Group, error) {
-	q, now := s.db.Read(), clock.At(s.db.Now())
-	b, err := s.book(ctx, q)
+	f, err := s.factsFor(ctx, personID)
 	if err != nil {
 		return nil, err
 	}
-	subs, err := substitutesOf(ctx, q, personID, now)
-	if err != nil {
-		return nil, err
-	}
-	people := []string{personID}
-	for _, sub := range subs {
-		if sub.Perms == "" && s.genuine("access_substitutes", sub.ID, sub.MAC, sub.parts(), "代理记录") {
-			people = append(people, sub.AbsentID)
+	out := f.groups(nil, f.org, f.own)
+	for i := range f.subs {
+		sub := &f.subs[i]
+		if sub.Perms != "" {
+			continue
 		}
-	}
-	out := []Group{}
-	for _, id := range people {
-		p, err := personByID(ctx, q, id)
+		p, err := personByID(ctx, s.db.Read(), sub.AbsentID)
 		if err != nil {
 			return nil, fmt.Errorf("read person: %w", err)
 		}
-		rows, err := grantsOf(ctx, q, id, now)
-		if err != nil {
-			return nil, fmt.Errorf("read grants: %w", err)
-		}
-		for i := range rows {
-			r := &rows[i]
-			if !s.genuine("access_grants", r.ID, r.MAC, r.parts(), "授权（人员 "+r.PersonID+"，角色 "+b.name(r.Role)+"）") {
-				continue
-			}
-			if _, ok := b.live(r.Role); !ok {
-				continue
-			}
-			g := Group{Role: r.Role, OrgID: p.OrgID}
-			if r.Kind == KindOrg && r.OrgID != "" {
-				g.OrgID = b.now(r.OrgID)
-			}
-			if !slices.Contains(out, g) {
-				out = append(out, g)
-			}
-		}
+		out = f.groups(out, p.OrgID, f.lent[sub.AbsentID])
 	}
 	return out, nil
 }
