@@ -6,7 +6,7 @@ export JIEXUN_LOCAL := $(LOCAL)
 export CGO_ENABLED ?= 1
 S := tools/scripts
 
-.PHONY: help demo setup build test check web web-test go-test e2e lint eval bench loss soak fuzz clean
+.PHONY: help demo setup build test check web web-test go-test e2e a11y ha lint eval bench loss soak fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,12 @@ web-test: ## type check, lint and unit tests of the web part
 
 e2e: ## the journey in headless Chromium
 	@$(S)/test.sh e2e
+
+a11y: ## axe on every page, in light and dark
+	@E2E=a11y $(S)/test.sh e2e
+
+ha: ## two centers on one PostgreSQL, killed in turn under load
+	@$(S)/ha.sh
 
 lint: ## golangci-lint, file and function sizes
 	@$(S)/test.sh lint

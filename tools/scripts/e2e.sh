@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs the whole product on free ports with fresh data and drives the journey
-# in headless Chromium: a thing on the pavement becomes a closed work order.
-# OUT takes the screenshots (default .local/e2e/screens).
+# Runs the whole product on free ports with fresh data and drives it in headless
+# Chromium: a thing on the pavement becomes a closed work order, an outside
+# application is approved and revoked, a day goes by without a mouse. E2E names
+# other scripts of center/web/e2e (a11y looks at every page). OUT takes the
+# screenshots (default .local/e2e/screens).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export JIEXUN_LOCAL=${JIEXUN_LOCAL:-$PWD/.local}
@@ -24,7 +26,10 @@ done
 [ -f "$data/ready.json" ] || { cat "$data/stack.log"; echo "e2e: not ready in 5 minutes" >&2; exit 1; }
 base=$(node -p "JSON.parse(require('fs').readFileSync('$data/ready.json')).console")
 rc=0
-BASE_URL=$base OUT=$out node center/web/e2e/journey.mjs || rc=$?
+for journey in ${E2E:-journey interfaces keyboard}; do
+  echo "-- $journey"
+  BASE_URL=$base OUT=$out node "center/web/e2e/$journey.mjs" || rc=$?
+done
 if [ $rc != 0 ]; then
   for log in "$data"/logs/*.log; do echo "-- $log"; tail -n 20 "$log"; done
 fi

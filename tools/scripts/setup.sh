@@ -14,7 +14,7 @@ done
 
 packages=(gcc libc6-dev pkg-config ffmpeg libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
   opencv-doc fonts-noto-cjk curl procps)
-[ "$what" = test ] && packages+=(postgresql chromium)
+[ "$what" = test ] && packages+=(postgresql chromium openssl)
 $s/apt.sh "${packages[@]}"
 
 clip=$JIEXUN_LOCAL/media/vtest.avi
