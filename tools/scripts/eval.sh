@@ -14,7 +14,8 @@ echo "== clips over RTSP"
 go build -trimpath -o bin/ ./tools/evalvideo
 c=$JIEXUN_SHARED/testdata/clips
 bin/evalvideo run --agent bin/edge-agent --local "$JIEXUN_LOCAL" --dwell 8 \
-  --clips "$c/aboda_video4.avi,$c/vtest.avi,$c/car-detection.mp4" --out "$JIEXUN_LOCAL/eval-clips.json"
+  --clips "$c/aboda_video4.avi,$c/vtest.avi,$c/car-detection.mp4" \
+  --expect aboda_video4=stacking:0.625,0.766,0.073,0.102:13 --min-precision 1 --min-recall 1 --out "$JIEXUN_LOCAL/eval-clips.json"
 echo "== composed scenes over RTSP"
 bin/evalvideo run --agent bin/edge-agent --local "$JIEXUN_LOCAL" --dwell 8 \
   --composed 20 --min-precision 0.9 --min-recall 0.9 --out "$JIEXUN_LOCAL/eval-scenes.json"
