@@ -43,7 +43,9 @@ const seen = new Set()
 async function settle(page) {
   await page.waitForLoadState('domcontentloaded')
   await page.waitForTimeout(350)
-  await page.waitForFunction(() => !document.querySelector('.skel, [aria-busy="true"]'), null, { timeout: 4000 }).catch(() => {})
+  // A page has come when it has a heading or says why it has none.
+  const come = () => !document.querySelector('.skel, [aria-busy="true"]') && (!document.querySelector('#main') || document.querySelector('#main :is(h1, .sb)'))
+  await page.waitForFunction(come, null, { timeout: 10000 }).catch(() => {})
   await page.waitForTimeout(250)
 }
 

@@ -26,6 +26,14 @@ export interface El {
   outgoing?: El[]
   source?: El
 }
+/** A part of the drawing: what the canvas shows. */
+interface ViewBox {
+  x: number
+  y: number
+  width: number
+  height: number
+  scale?: number
+}
 export interface Services {
   modeling: {
     updateProperties: (e: El, p: Record<string, unknown>) => void
@@ -34,7 +42,7 @@ export interface Services {
     removeElements: (l: El[]) => void
   }
   moddle: { create: (t: string, p: Record<string, unknown>) => unknown }
-  canvas: { zoom: (z: string | number, c?: string) => number; addMarker: (id: string, c: string) => void; removeMarker: (id: string, c: string) => void; getRootElement: () => El }
+  canvas: { zoom: (z: string | number, c?: string) => number; addMarker: (id: string, c: string) => void; removeMarker: (id: string, c: string) => void; viewbox: (b?: ViewBox) => ViewBox; getRootElement: () => El }
   elementRegistry: { get: (id: string) => El | undefined; getAll: () => El[] }
   selection: { select: (e: El) => void }
   elementFactory: { createShape: (a: Record<string, unknown>) => unknown }
