@@ -99,7 +99,7 @@ func (s *Service) SubstituteOf(ctx context.Context, personID string, at time.Tim
 // ActingFor lists the absent persons whose whole work a person does at a
 // moment.
 func (s *Service) ActingFor(ctx context.Context, personID string, at time.Time) ([]Person, error) {
-	rows := []substituteRow{}
+	var rows []substituteRow
 	if f := factsIn(ctx, personID, clock.At(at)); f != nil {
 		rows = f.subs
 	} else {

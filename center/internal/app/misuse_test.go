@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"testing"
@@ -67,7 +66,7 @@ func TestMisuseOfBoxesIsFound(t *testing.T) {
 			t.Fatalf("%d alerts of one misuse", n)
 		}
 		// What somebody would see of boxes is counted by the same list.
-		got, err := a.accessSamples(context.Background(), access.Actor{ID: "a", Perms: map[string]bool{access.BoxView: true}, Scope: access.Scope{Prefixes: []string{"31"}}})
+		got, err := a.accessSamples(t.Context(), access.Actor{ID: "a", Perms: map[string]bool{access.BoxView: true}, Scope: access.Scope{Prefixes: []string{"31"}}})
 		if err != nil || len(got) != 1 || got[0].Count != 1 {
 			t.Fatalf("samples %+v %v", got, err)
 		}
