@@ -11,6 +11,8 @@ import { quietPlace, type Place } from './geo'
 import { drain, reached, type Job, type Photo, type PhoneAct } from './queue'
 import { PhoneStore } from './store'
 
+// Revisions that the center gave to the answers of own acts.
+const revs = new Map<string, number>()
 let draining: Promise<void> | undefined
 let timer: ReturnType<typeof setInterval> | undefined
 
@@ -84,7 +86,9 @@ export const usePhone = defineStore('phone', {
     async add(o: Order, act: PhoneAct, label: string, body: Record<string, unknown>, photos: string[] = []): Promise<void> {
       if (!this.store) return
       const t = now()
-      const j: Job = { id: `${t}-${newKey()}`, orderId: o.id, label, act, body, photos, rev: o.rev, key: newKey(), state: 'waiting', attempts: 0, madeAt: t, nextAt: 0 }
+      // A page that was loaded beside an act may show the state before it.
+      const rev = Math.max(o.rev, revs.get(o.id) ?? 0)
+      const j: Job = { id: `${t}-${newKey()}`, orderId: o.id, label, act, body, photos, rev, key: newKey(), state: 'waiting', attempts: 0, madeAt: t, nextAt: 0 }
       await this.store.putJob(j)
       await this.refreshJobs()
       await this.flush(true)
@@ -102,6 +106,7 @@ export const usePhone = defineStore('phone', {
             send: async (j, rev, photos) => {
               const body = photos.length ? { ...j.body, rev, photos } : { ...j.body, rev }
               const o = await api.post<OrderDetail>(`/orders/${j.orderId}/${j.act}`, body, { idempotencyKey: j.key, timeoutMs: 15000 })
+              revs.set(o.id, Math.max(o.rev, revs.get(o.id) ?? 0))
               await store.putOrder(o).catch(() => undefined)
               const i = this.orders.findIndex((x) => x.id === o.id)
               if (i >= 0) this.orders.splice(i, 1, o)
