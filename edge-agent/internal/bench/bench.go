@@ -81,6 +81,9 @@ type Bare struct {
 	// ModelRuns is how many runs a second Model stands for.
 	ModelRuns float64 `json:"modelRuns"`
 	Total     float64 `json:"total"`
+	// EachLook is one model run for every look: what an analysis costs that
+	// asks the network each time, where ours asks only about candidates.
+	EachLook float64 `json:"eachLook"`
 }
 
 // NVR is the cost of the usual way: decode every picture, detect at 5 a
@@ -109,7 +112,9 @@ type Stream struct {
 	// OverBare is our total over the bare total; Gain is how many times
 	// more cameras a core carries than the usual way.
 	OverBare float64 `json:"overBare"`
-	Gain     float64 `json:"gain"`
+	// OverEachLook is our total over bare decoding and a model run a look.
+	OverEachLook float64 `json:"overEachLook"`
+	Gain         float64 `json:"gain"`
 }
 
 // Report is the result of a bench.
@@ -237,6 +242,7 @@ func (s *Stream) finish() {
 	s.Bare.Total = s.Bare.Decode + s.Bare.Model
 	s.NVR.Total = s.NVR.Source + s.NVR.Decode + s.NVR.Detect
 	c.CamerasPerCore, s.NVR.CamerasPerCore = over(1000, c.Total), over(1000, s.NVR.Total)
+	s.OverEachLook = over(c.Total, s.Bare.Decode+s.Bare.EachLook)
 	s.OverBare, s.Gain = over(c.Total, s.Bare.Total), over(s.NVR.Total, c.Total)
 }
 
@@ -296,6 +302,7 @@ func median(ours []Cost, bare []Bare, nvr []NVR) (Cost, Bare, NVR) {
 			Decode:    pick(n, func(i int) float64 { return bare[i].Decode }),
 			Model:     pick(n, func(i int) float64 { return bare[i].Model }),
 			ModelRuns: pick(n, func(i int) float64 { return bare[i].ModelRuns }),
+			EachLook:  pick(n, func(i int) float64 { return bare[i].EachLook }),
 		}, NVR{
 			Decode: pick(n, func(i int) float64 { return nvr[i].Decode }),
 			Detect: pick(n, func(i int) float64 { return nvr[i].Detect }),

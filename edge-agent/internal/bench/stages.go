@@ -138,7 +138,7 @@ func bareCost(o Options, looks []*source.AccessUnit, runs int64) (Bare, error) {
 	}
 	b.Decode = w.lap()
 	b.ModelRuns = float64(runs)
-	if o.Stages.Detect == nil || runs == 0 {
+	if o.Stages.Detect == nil {
 		return b, nil
 	}
 	small, err := smallOf(o, looks[0])
@@ -151,7 +151,8 @@ func bareCost(o Options, looks []*source.AccessUnit, runs int64) (Bare, error) {
 	for range tries {
 		o.Stages.Detect(small)
 	}
-	b.Model = w.lap() / tries * float64(runs)
+	run := w.lap() / tries
+	b.Model, b.EachLook = run*float64(runs), run*float64(len(looks))
 	return b, nil
 }
 
@@ -225,7 +226,7 @@ func (c Cost) per(s float64) Cost {
 }
 
 func (b Bare) per(s float64) Bare {
-	return Bare{Decode: b.Decode / s, Model: b.Model / s, ModelRuns: b.ModelRuns / s}
+	return Bare{Decode: b.Decode / s, Model: b.Model / s, ModelRuns: b.ModelRuns / s, EachLook: b.EachLook / s}
 }
 
 func (n NVR) per(s float64) NVR { return NVR{Decode: n.Decode / s, Detect: n.Detect / s} }

@@ -36,6 +36,8 @@ func (r Report) WriteTable(w io.Writer) error {
 	num("bare libavcodec", func(s Stream) float64 { return s.Bare.Decode })
 	row("bare model", func(s Stream) string { return fmt.Sprintf("%.2f (%.2f runs/s)", s.Bare.Model, s.Bare.ModelRuns) })
 	num("over bare", func(s Stream) float64 { return s.OverBare })
+	num("bare model each look", func(s Stream) float64 { return s.Bare.EachLook })
+	num("over bare, model each look", func(s Stream) float64 { return s.OverEachLook })
 	num("NVR decode all", func(s Stream) float64 { return s.NVR.Decode })
 	num("NVR scale+detect 5/s", func(s Stream) float64 { return s.NVR.Detect })
 	num("NVR TOTAL", func(s Stream) float64 { return s.NVR.Total })
