@@ -142,7 +142,10 @@ func startCenter(ctx context.Context, o options) (*center, error) {
 func (c *center) stop() {
 	_ = c.cmd.Process.Signal(os.Interrupt)
 	select {
-	case <-c.done:
+	case err := <-c.done:
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "todoload: the center ended:", err)
+		}
 	case <-time.After(15 * time.Second):
 		if err := c.cmd.Process.Kill(); err != nil {
 			fmt.Fprintln(os.Stderr, "todoload: end the center:", err)
