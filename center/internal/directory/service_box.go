@@ -18,9 +18,23 @@ import (
 // rebuild makes the desired state of a box anew, stores it as the next
 // version if its content changed, and sends it after the commit.
 func (s *Service) rebuild(ctx context.Context, tx db.Tx, box string) error {
+	return s.rebuildAbove(ctx, tx, box, 0)
+}
+
+// mostVersion bounds what a box may claim to run.
+const mostVersion = 1 << 40
+
+// rebuildAbove is rebuild, and also makes a new version when the box runs one
+// that this center does not know: the center was restored from a backup, and
+// a box takes nothing that is not newer than what it has.
+func (s *Service) rebuildAbove(ctx context.Context, tx db.Tx, box string, runs int64) error {
 	b, err := lockBox(ctx, tx, box)
 	if err != nil {
 		return err
+	}
+	ahead := runs > b.Version && runs < mostVersion
+	if ahead {
+		b.Version = runs
 	}
 	cams, err := camerasOfBox(ctx, tx, box)
 	if err != nil {
@@ -55,7 +69,7 @@ func (s *Service) rebuild(ctx context.Context, tx db.Tx, box string) error {
 	if err != nil {
 		return err
 	}
-	if ok && last.Digest == digest {
+	if ok && last.Digest == digest && !ahead {
 		return nil
 	}
 	if err := cfg.Validate(); err != nil {

@@ -50,7 +50,14 @@ func (s *Service) TakeStatus(ctx context.Context, tx db.Tx, edge string, st edge
 	if err := noteApplied(ctx, tx, edge, st.ConfigVersion, received); err != nil {
 		return err
 	}
-	return s.moveAll(ctx, tx, list)
+	if err := s.moveAll(ctx, tx, list); err != nil {
+		return err
+	}
+	last, ok, err := latestConfig(ctx, tx, edge)
+	if err != nil || !ok || st.ConfigVersion <= last.Version {
+		return err
+	}
+	return s.rebuildAbove(ctx, tx, edge, st.ConfigVersion)
 }
 
 // BoxOffline marks the cameras of a box that went away.

@@ -261,3 +261,37 @@ func TestSnapshotAndProbe(t *testing.T) {
 		}
 	})
 }
+
+// A center that was restored from a backup goes past the version that a box
+// already has: a box takes nothing that is not newer.
+func TestABoxIsAheadOfARestoredCenter(t *testing.T) {
+	testkit.EachDB(t, func(t *testing.T, d *db.DB, _ *clock.Fake) {
+		s, l := setUp(t, d)
+		if _, err := s.Create(as("310101"), input(1, "310101013")); err != nil {
+			t.Fatal(err)
+		}
+		report := func(version int64) edgev1.Config {
+			t.Helper()
+			st := edgev1.Status{At: edgev1.At(d.Now()), ConfigVersion: version}
+			err := d.InTx(t.Context(), func(ctx context.Context, tx db.Tx) error {
+				return s.TakeStatus(ctx, tx, "box2", st, clock.At(tx.Now()))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l.last(t, "box2")
+		}
+		if cfg := report(1); cfg.Version != 1 || len(l.sent["box2"]) != 1 {
+			t.Fatalf("a box that is up to date got version %d, %d messages", cfg.Version, len(l.sent["box2"]))
+		}
+		if cfg := report(41); cfg.Version != 42 || len(cfg.Cameras) != 1 {
+			t.Fatalf("a box that runs 41 got %+v", cfg)
+		}
+		if cfg := report(41); cfg.Version != 42 || len(l.sent["box2"]) != 2 {
+			t.Fatalf("the same report again made version %d", cfg.Version)
+		}
+		if cfg := report(1 << 60); cfg.Version != 42 {
+			t.Fatalf("an absurd version was believed: %d", cfg.Version)
+		}
+	})
+}
