@@ -148,6 +148,11 @@ func (c *restoreCmd) Run(ctx context.Context, w *Where) (err error) {
 	if err != nil {
 		return err
 	}
+	// A box takes only what is newer than what it has, and it may have got
+	// configurations after the backup: their numbers must not come again.
+	if _, err := d.SQL().ExecContext(ctx, "UPDATE dir_boxes SET version = version + 1000"); err != nil {
+		return fmt.Errorf("raise the versions of configurations: %w", err)
+	}
 	fmt.Printf("restored %d rows and %d files; every table and file was read back\n", rep.Manifest.Rows(), rep.Manifest.Files())
 	for _, t := range rep.Skipped {
 		fmt.Printf("left out: table %s belongs to the other kind of database\n", t)

@@ -69,6 +69,8 @@ func (s *Service) rebuildAbove(ctx context.Context, tx db.Tx, box string, runs i
 	if err != nil {
 		return err
 	}
+	// A restore raises the box's version above its newest configuration.
+	ahead = ahead || ok && last.Version < b.Version
 	if ok && last.Digest == digest && !ahead {
 		return nil
 	}

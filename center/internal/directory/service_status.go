@@ -54,7 +54,11 @@ func (s *Service) TakeStatus(ctx context.Context, tx db.Tx, edge string, st edge
 		return err
 	}
 	last, ok, err := latestConfig(ctx, tx, edge)
-	if err != nil || !ok || st.ConfigVersion <= last.Version {
+	if err != nil || !ok {
+		return err
+	}
+	b, err := boxOf(ctx, tx, edge)
+	if err != nil || max(b.Version, st.ConfigVersion) <= last.Version {
 		return err
 	}
 	return s.rebuildAbove(ctx, tx, edge, st.ConfigVersion)

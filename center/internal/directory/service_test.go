@@ -293,5 +293,13 @@ func TestABoxIsAheadOfARestoredCenter(t *testing.T) {
 		if cfg := report(1 << 60); cfg.Version != 42 {
 			t.Fatalf("an absurd version was believed: %d", cfg.Version)
 		}
+		// The restore command does this: numbers of before and after must
+		// not meet.
+		if _, err := d.SQL().ExecContext(t.Context(), "UPDATE dir_boxes SET version = version + 1000"); err != nil {
+			t.Fatal(err)
+		}
+		if cfg := report(42); cfg.Version != 1043 {
+			t.Fatalf("after a restore the box got version %d", cfg.Version)
+		}
 	})
 }
