@@ -68,7 +68,7 @@ CREATE TABLE integration_clients (
     rev INTEGER NOT NULL
 );
 CREATE INDEX integration_clients_app ON integration_clients (app_id);
-CREATE INDEX integration_clients_by_key ON integration_clients (app_key);
+CREATE INDEX integration_clients_keyed ON integration_clients (app_key);
 CREATE TABLE integration_keys (
     id TEXT PRIMARY KEY,
     client_id TEXT NOT NULL REFERENCES integration_clients (id),
@@ -310,7 +310,7 @@ CREATE TABLE integration_records (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX integration_records_by_key ON integration_records (feed_id, row_key);
+CREATE UNIQUE INDEX integration_records_keyed ON integration_records (feed_id, row_key);
 
 -- +goose Down
 DROP TABLE integration_records;

@@ -32,7 +32,7 @@ CREATE TABLE workflow_versions (
     published_name TEXT NOT NULL,
     published_at   BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX ix_workflow_versions_by_key ON workflow_versions (kind, def_key, version);
+CREATE UNIQUE INDEX ix_workflow_versions_keyed ON workflow_versions (kind, def_key, version);
 
 CREATE TABLE workflow_numbers (
     ymd  INTEGER PRIMARY KEY,
