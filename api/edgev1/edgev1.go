@@ -9,6 +9,8 @@ package edgev1
 // it and the one before. History:
 //
 //	1  2026-11-24  first version
+//	   2026-11-25  commands task and taskStop, observations, pictures of role
+//	               crop and clip: a reader of before refuses them by name
 const ProtocolVersion = 1
 
 // Limits on what the center takes from a box; larger input is refused with a
@@ -113,6 +115,7 @@ const (
 	SignCovered    SignVerdict = "covered"
 	SignGone       SignVerdict = "gone"
 	SignUnreadable SignVerdict = "unreadable"
+	SignRead       SignVerdict = "read" // a survey's reading that is compared with nothing
 )
 
 // SignReading is what was read on a sign and how it compares.
@@ -138,7 +141,7 @@ type SignReading struct {
 
 // EvidenceRef points at an evidence file by its SM3 digest.
 type EvidenceRef struct {
-	Role      string `json:"role"` // frame | reference | first
+	Role      string `json:"role"` // frame | reference | first | crop | clip
 	SM3       string `json:"sm3"`
 	Size      int64  `json:"size"`
 	MediaType string `json:"mediaType"`
@@ -205,8 +208,9 @@ type Envelope struct {
 	ID     string `json:"id"`
 	MadeAt Time   `json:"madeAt"`
 	// Exactly one of the following is set.
-	Event *Event `json:"event,omitempty"`
-	Gap   *Gap   `json:"gap,omitempty"`
+	Event       *Event       `json:"event,omitempty"`
+	Observation *Observation `json:"observation,omitempty"`
+	Gap         *Gap         `json:"gap,omitempty"`
 }
 
 // Gap tells the center that messages were dropped on purpose (disk cap), so

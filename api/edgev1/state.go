@@ -148,6 +148,8 @@ const (
 	CmdProbe     CommandKind = "probe"     // look at a URL and answer with a ProbeReport
 	CmdPushStart CommandKind = "pushStart" // push the camera's stream to PushURL
 	CmdPushStop  CommandKind = "pushStop"
+	CmdTask      CommandKind = "task"     // take a Task; the answer says taken or why not
+	CmdTaskStop  CommandKind = "taskStop" // drop the Task whose id is in TaskID; unknown ones count as dropped
 )
 
 // Command is the payload of down/command. A box runs each id once and judges
@@ -163,6 +165,8 @@ type Command struct {
 	Username string      `json:"username,omitempty"`
 	Password string      `json:"password,omitempty"`
 	PushURL  string      `json:"pushUrl,omitempty"`
+	Task     *Task       `json:"task,omitempty"`
+	TaskID   string      `json:"taskId,omitempty"`
 	// SentAt lets the box measure its clock offset.
 	SentAt Time `json:"sentAt"`
 }

@@ -162,9 +162,18 @@ func (e *Envelope) check() *FieldError {
 	c.ok(e.Seq >= 1 && e.Seq < 1<<53, "seq", "应为从 1 开始的整数，现在是 %d", e.Seq)
 	c.ulid("id", e.ID)
 	c.time("madeAt", e.MadeAt)
-	c.ok((e.Event == nil) != (e.Gap == nil), "event", "event 与 gap 应恰有一个")
+	set := 0
+	for _, has := range []bool{e.Event != nil, e.Observation != nil, e.Gap != nil} {
+		if has {
+			set++
+		}
+	}
+	c.ok(set == 1, "event", "event、observation 与 gap 应恰有一个")
 	if e.Event != nil {
 		e.Event.into(&c, "event.")
+	}
+	if e.Observation != nil {
+		e.Observation.into(&c, "observation.")
 	}
 	if g := e.Gap; g != nil {
 		c.ok(g.From >= 1 && g.To >= g.From && g.To < 1<<53, "gap.from", "缺口范围 %d 到 %d 不对", g.From, g.To)
@@ -221,21 +230,29 @@ func (e *Event) lists(c *check, f string) {
 		c.unit(mf+"score", m.Score)
 		c.box(mf+"box", m.Box)
 	}
-	c.ok(len(e.Models) <= 16, f+"models", "最多 16 个")
-	for i, m := range e.Models {
+	c.models(f, e.Models)
+	c.evidence(f, e.Evidence)
+}
+
+func (c *check) models(f string, list []ModelRef) {
+	c.ok(len(list) <= 16, f+"models", "最多 16 个")
+	for i, m := range list {
 		mf := fmt.Sprintf("%smodels[%d].", f, i)
 		c.text(mf+"name", m.Name)
 		c.text(mf+"version", m.Version)
 		c.digest(mf+"digest", m.Digest)
 	}
-	c.ok(len(e.Evidence) <= MaxEvidence, f+"evidence", "最多 %d 个，现在是 %d", MaxEvidence, len(e.Evidence))
-	for i := range e.Evidence {
-		e.Evidence[i].into(c, fmt.Sprintf("%sevidence[%d].", f, i))
+}
+
+func (c *check) evidence(f string, list []EvidenceRef) {
+	c.ok(len(list) <= MaxEvidence, f+"evidence", "最多 %d 个，现在是 %d", MaxEvidence, len(list))
+	for i := range list {
+		list[i].into(c, fmt.Sprintf("%sevidence[%d].", f, i))
 	}
 }
 
 func (r *EvidenceRef) into(c *check, f string) {
-	c.ok(slices.Contains([]string{"frame", "reference", "first"}, r.Role), f+"role", "未知的用途 %.40q", r.Role)
+	c.ok(slices.Contains([]string{"frame", "reference", "first", "crop", "clip"}, r.Role), f+"role", "未知的用途 %.40q", r.Role)
 	c.digest(f+"sm3", r.SM3)
 	c.ok(r.Size > 0 && r.Size <= MaxEvidenceKB<<10, f+"size", "应为 1 到 %d 字节，现在是 %d", MaxEvidenceKB<<10, r.Size)
 	c.ok(slices.Contains([]string{"image/jpeg", "image/png", "image/webp", "video/mp4"}, r.MediaType), f+"mediaType", "不支持的类型 %.40q", r.MediaType)
@@ -244,7 +261,7 @@ func (r *EvidenceRef) into(c *check, f string) {
 }
 
 func (s *SignReading) into(c *check, f string) {
-	c.ok(slices.Contains([]SignVerdict{SignSame, SignChanged, SignCovered, SignGone, SignUnreadable}, s.Verdict), f+"verdict", "未知的结论 %.40q", s.Verdict)
+	c.ok(slices.Contains([]SignVerdict{SignSame, SignChanged, SignCovered, SignGone, SignUnreadable, SignRead}, s.Verdict), f+"verdict", "未知的结论 %.40q", s.Verdict)
 	c.text(f+"registered", s.Registered)
 	c.text(f+"text", s.Text)
 	c.unit(f+"confidence", s.Confidence)

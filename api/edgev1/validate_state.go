@@ -95,12 +95,20 @@ func (m *Command) Validate() error {
 	var c check
 	c.version(m.V)
 	c.ulid("id", m.ID)
-	c.ok(slices.Contains([]CommandKind{CmdSnapshot, CmdProbe, CmdPushStart, CmdPushStop}, m.Kind), "kind", "未知的命令 %.40q", m.Kind)
+	c.ok(slices.Contains([]CommandKind{CmdSnapshot, CmdProbe, CmdPushStart, CmdPushStop, CmdTask, CmdTaskStop}, m.Kind), "kind", "未知的命令 %.40q", m.Kind)
 	c.ok(m.TTLS > 0 && m.TTLS <= 3600, "ttlS", "应为 1 到 3600 秒，现在是 %d", m.TTLS)
 	c.time("sentAt", m.SentAt)
-	if m.Kind == CmdProbe {
+	switch m.Kind {
+	case CmdProbe:
 		c.url("url", m.URL)
-	} else {
+	case CmdTask:
+		c.ok(m.Task != nil, "task", "缺少任务内容")
+		if m.Task != nil {
+			m.Task.into(&c, "task.")
+		}
+	case CmdTaskStop:
+		c.ulid("taskId", m.TaskID)
+	default:
 		c.name("camera", m.Camera)
 	}
 	if m.Kind == CmdPushStart {

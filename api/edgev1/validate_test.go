@@ -98,8 +98,17 @@ func TestGolden(t *testing.T) {
 		"result": {edgev1.Result{V: 1, Edge: "e1", Command: ulid, At: at(2), OK: true, Snapshot: &goodEvent().Evidence[0], Probe: &edgev1.ProbeReport{
 			URL: "rtsp://127.0.0.1/x", OK: true, Codec: "h264", Width: 1920, Height: 1080, FPS: 25, GOPS: 2, ClockSkewMS: &skew, Warnings: []string{"关键帧间隔 2 秒，长于取样间隔 1 秒"},
 		}}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.Result](b) }},
-		"ack":   {edgev1.Ack{V: 1, Edge: "e1", Epoch: ulid, At: at(3), Accepted: []edgev1.SeqRange{{From: 1, To: 17}}, Rejected: []edgev1.Rejection{{Seq: 18, Field: "event.box", Message: "超出画面"}}, Want: []string{digest}}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.Ack](b) }},
-		"enrol": {edgev1.EnrolRequest{Token: "t", Instance: ulid, CSR: "-----BEGIN CERTIFICATE REQUEST-----\n", Version: "0.1.0", Hostname: "box"}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.EnrolRequest](b) }},
+		"ack": {edgev1.Ack{V: 1, Edge: "e1", Epoch: ulid, At: at(3), Accepted: []edgev1.SeqRange{{From: 1, To: 17}}, Rejected: []edgev1.Rejection{{Seq: 18, Field: "event.box", Message: "超出画面"}}, Want: []string{digest}}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.Ack](b) }},
+		"observations": {goodObservations(), func(b []byte) (any, error) {
+			v, err := edgev1.DecodeBatch(b)
+			if len(v.Rejected) > 0 {
+				err = errors.Join(err, errors.New(v.Rejected[0].Message))
+			}
+			return v.Batch, err
+		}},
+		"task":     {goodTaskCommand(), func(b []byte) (any, error) { return edgev1.Decode[edgev1.Command](b) }},
+		"taskstop": {edgev1.Command{V: 1, ID: ulid, Kind: edgev1.CmdTaskStop, TTLS: 15, TaskID: ulid, SentAt: at(1)}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.Command](b) }},
+		"enrol":    {edgev1.EnrolRequest{Token: "t", Instance: ulid, CSR: "-----BEGIN CERTIFICATE REQUEST-----\n", Version: "0.1.0", Hostname: "box"}, func(b []byte) (any, error) { return edgev1.Decode[edgev1.EnrolRequest](b) }},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -302,6 +311,10 @@ func TestSeqRanges(t *testing.T) {
 func FuzzDecodeBatch(f *testing.F) {
 	b, err := json.Marshal(goodBatch())
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	if b, err = json.Marshal(goodObservations()); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)
