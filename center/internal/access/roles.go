@@ -61,6 +61,15 @@ const (
 	JobManage         = "job.manage"
 	ExportData        = "export.data"
 	ImportData        = "import.data"
+
+	NoticeView      = "notice.view"
+	NoticeIssue     = "notice.issue"
+	NoticeConfirm   = "notice.confirm"
+	NoticeObjection = "notice.objection"
+	NoticeTemplate  = "notice.template"
+	CauseView       = "cause.view"
+	CauseEdit       = "cause.edit"
+	GuideEdit       = "guide.edit"
 )
 
 // Permission names a code for people.
@@ -103,6 +112,8 @@ func Permissions() []Permission {
 		{UsageView, "查看运行分析"}, {SecurityView, "查看安全预警"}, {SecurityHandle, "处置安全预警"}, {SecurityRule, "维护安全规则"},
 		{CryptoView, "查看密码应用"}, {CryptoManage, "管理密钥"}, {JobView, "查看后台任务"}, {JobManage, "管理后台任务"},
 		{ExportData, "导出数据"}, {ImportData, "导入数据"},
+		{NoticeView, "查看告知"}, {NoticeIssue, "制发告知"}, {NoticeConfirm, "确认整改"}, {NoticeObjection, "处理异议"}, {NoticeTemplate, "维护告知模板"},
+		{CauseView, "查看案由库"}, {CauseEdit, "维护案由库"}, {GuideEdit, "编写合规指引"},
 	}
 }
 
@@ -128,11 +139,11 @@ func Roles() []Role {
 		return Role{Code: code, Name: name, Note: note, Permissions: perms, Pass: []string{}, Builtin: true, State: StateActive, Rev: 1}
 	}
 	list := []Role{
-		role("bureau_operator", "市局研判员", "市级预警研判", AlertView, AlertDecide, OrderView, CameraView, LiveView, ShopView, BoxView, MapView, UsageView, ExportData),
-		role("district_dispatcher", "区局派单员", "区级研判、派单与复核", AlertView, AlertDecide, OrderView, OrderDispatch, OrderAssign, OrderReview, CameraView, LiveView, ShopView, ShopEdit, BoxView, MapView, ExportData, ImportData),
-		role("squad_leader", "中队长", "中队分派与复核", AlertView, OrderView, OrderAssign, OrderReview, CameraView, LiveView, ShopView, MapView),
-		role("officer", "队员", "现场处置", OrderView, OrderHandle, CameraView, ShopView, MapView),
-		role("legal_reviewer", "法制审核员", "法制审核", AlertView, OrderView, CameraView, ShopView, MapView),
+		role("bureau_operator", "市局研判员", "市级预警研判", AlertView, AlertDecide, OrderView, CameraView, LiveView, ShopView, BoxView, MapView, UsageView, ExportData, NoticeView, CauseView, GuideEdit),
+		role("district_dispatcher", "区局派单员", "区级研判、派单与复核", AlertView, AlertDecide, OrderView, OrderDispatch, OrderAssign, OrderReview, CameraView, LiveView, ShopView, ShopEdit, BoxView, MapView, ExportData, ImportData, NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, CauseView),
+		role("squad_leader", "中队长", "中队分派与复核", AlertView, OrderView, OrderAssign, OrderReview, CameraView, LiveView, ShopView, MapView, NoticeView, NoticeIssue, NoticeConfirm, CauseView),
+		role("officer", "队员", "现场处置", OrderView, OrderHandle, CameraView, ShopView, MapView, NoticeView, NoticeConfirm, CauseView),
+		role("legal_reviewer", "法制审核员", "法制审核", AlertView, OrderView, CameraView, ShopView, MapView, NoticeView, NoticeTemplate, CauseView, CauseEdit, GuideEdit),
 		role("it", "区局运维", "点位、围栏与边缘盒维护", CameraView, CameraEdit, CameraZone, LiveView, ShopView, ShopEdit, BoxView, BoxEdit, MapView, ExportData, ImportData),
 		role("district_admin", "区局管理员", "在本区范围内授予业务角色、管理账号", RoleView, AccountManage, GrantManage, SessionManage),
 		role("sys_admin", "系统管理员", "机构、流程、接口与数据接入", RoleView, BoxView, OrgManage, CalendarManage, DeadlineManage, WorkflowDesign, WorkflowMonitor, FormDesign, NotifyManage, NotifyLog, AppView, InterfaceView, AppManage, InterfaceApply, SyncManage, DataSourceManage, UsageView, JobView, JobManage, ImportData),
@@ -147,6 +158,7 @@ func Roles() []Role {
 			list[i].Pass = []string{
 				AlertView, AlertDecide, OrderView, OrderDispatch, OrderAssign, OrderHandle, OrderReview, CameraView, CameraEdit, CameraZone,
 				LiveView, ShopView, ShopEdit, BoxView, BoxEdit, MapView, ExportData, ImportData,
+				NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, NoticeTemplate, CauseView, GuideEdit,
 			}
 		}
 	}
