@@ -227,6 +227,7 @@ var owners = map[string][]string{
 	"directory": {"dir_"}, "shops": {"shop_"}, "alerts": {"alert_"}, "orders": {"order_"}, "onemap": {"onemap_"},
 	"todo": {"todo_"}, "deadline": {"deadline_"}, "workflow": {"workflow_"}, "notify": {"notify_"},
 	"integration": {"integration_"}, "security": {"security_"}, "insight": {"insight_"}, "transfer": {"transfer_"},
+	"notices": {"notice_"}, "guidance": {"guide_"}, "causes": {"cause_"},
 }
 
 func TestDomainsWriteTheirOwnTables(t *testing.T) {
