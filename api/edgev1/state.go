@@ -57,6 +57,8 @@ type CameraStatus struct {
 	IntervalMS    int64   `json:"intervalMs"`
 	// Pushing tells that a live view is being pushed to the center.
 	Pushing bool `json:"pushing,omitempty"`
+	// Record tells how the recording fares; nil when there is none.
+	Record *RecordStatus `json:"record,omitempty"`
 }
 
 // Status is the payload of up/status, sent every ten seconds and on change.
@@ -112,6 +114,8 @@ type Camera struct {
 	Zones      []Zone `json:"zones"`
 	// ReferenceSM3 names an operator-confirmed empty picture.
 	ReferenceSM3 string `json:"referenceSm3,omitempty"`
+	// Record asks for a recording on the box's disk; nil for none.
+	Record *Record `json:"record,omitempty"`
 }
 
 // Zone is a polygon and the rule inside it.
@@ -165,8 +169,14 @@ type Command struct {
 	Username string      `json:"username,omitempty"`
 	Password string      `json:"password,omitempty"`
 	PushURL  string      `json:"pushUrl,omitempty"`
-	Task     *Task       `json:"task,omitempty"`
-	TaskID   string      `json:"taskId,omitempty"`
+	// From and Until bound recordings. Lead begins a cut with the key
+	// picture before From; without it cuts of neighbouring spans neither
+	// overlap nor leave a gap.
+	From   Time   `json:"from,omitzero"`
+	Until  Time   `json:"until,omitzero"`
+	Lead   bool   `json:"lead,omitempty"`
+	Task   *Task  `json:"task,omitempty"`
+	TaskID string `json:"taskId,omitempty"`
 	// SentAt lets the box measure its clock offset.
 	SentAt Time `json:"sentAt"`
 }
@@ -181,6 +191,10 @@ type Result struct {
 	Message  string       `json:"message,omitempty"`
 	Snapshot *EvidenceRef `json:"snapshot,omitempty"`
 	Probe    *ProbeReport `json:"probe,omitempty"`
+	Spans    []Span       `json:"spans,omitempty"`
+	Cut      *Cut         `json:"cut,omitempty"`
+
+	Running *Running `json:"running,omitempty"`
 }
 
 // ProbeReport is what a box found at a stream's address. Warnings are

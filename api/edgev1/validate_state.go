@@ -64,6 +64,9 @@ func (s *CameraStatus) into(c *check, f string) {
 	c.count(f+"skipped", s.Skipped)
 	c.count(f+"errors", s.Errors)
 	c.count(f+"intervalMs", s.IntervalMS)
+	if s.Record != nil {
+		s.Record.into(c, f+"record.")
+	}
 }
 
 // Validate says what is wrong with the result.
@@ -87,6 +90,7 @@ func (r *Result) Validate() error {
 			c.text(fmt.Sprintf("probe.warnings[%d]", i), w)
 		}
 	}
+	r.video(&c)
 	return c.result()
 }
 
@@ -95,7 +99,7 @@ func (m *Command) Validate() error {
 	var c check
 	c.version(m.V)
 	c.ulid("id", m.ID)
-	c.ok(slices.Contains([]CommandKind{CmdSnapshot, CmdProbe, CmdPushStart, CmdPushStop, CmdTask, CmdTaskStop}, m.Kind), "kind", "未知的命令 %.40q", m.Kind)
+	c.ok(slices.Contains([]CommandKind{CmdSnapshot, CmdProbe, CmdPushStart, CmdPushStop, CmdTask, CmdTaskStop, CmdRecords, CmdCut, CmdInspect}, m.Kind), "kind", "未知的命令 %.40q", m.Kind)
 	c.ok(m.TTLS > 0 && m.TTLS <= 3600, "ttlS", "应为 1 到 3600 秒，现在是 %d", m.TTLS)
 	c.time("sentAt", m.SentAt)
 	switch m.Kind {
@@ -114,6 +118,7 @@ func (m *Command) Validate() error {
 	if m.Kind == CmdPushStart {
 		c.url("pushUrl", m.PushURL)
 	}
+	m.video(&c)
 	return c.result()
 }
 
@@ -148,6 +153,9 @@ func (m *Camera) into(c *check, f string) {
 	c.ok(len(m.Zones) <= MaxZones, f+"zones", "一个点位最多 %d 个围栏，现在是 %d", MaxZones, len(m.Zones))
 	if m.ReferenceSM3 != "" {
 		c.digest(f+"referenceSm3", m.ReferenceSM3)
+	}
+	if m.Record != nil {
+		m.Record.into(c, f+"record.")
 	}
 	seen := map[string]bool{}
 	for i := range m.Zones {
