@@ -88,10 +88,8 @@ func (g *group) add(ctx context.Context, b *batch) error {
 	}}
 	for i := range b.d.Items {
 		e := &b.d.Items[i]
-		if e.Event != nil {
-			for _, ev := range e.Event.Evidence {
-				p.ack.Want = append(p.ack.Want, ev.SM3)
-			}
+		for _, ev := range evidenceOf(e) {
+			p.ack.Want = append(p.ack.Want, ev.SM3)
 		}
 		switch {
 		case n.seqs.Has(e.Seq):
@@ -108,49 +106,99 @@ func (g *group) add(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// place is where an event of a sink call came from.
+// evidenceOf lists the files that an envelope speaks of.
+func evidenceOf(e *edgev1.Envelope) []edgev1.EvidenceRef {
+	switch {
+	case e.Event != nil:
+		return e.Event.Evidence
+	case e.Observation != nil:
+		return e.Observation.Evidence
+	}
+	return nil
+}
+
+// place is where an event or observation of a sink call came from.
 type place struct {
 	p *parcel
 	i int
 }
 
-// sink gives the new events of each box, in order, to the domain that keeps
-// them.
+// sink gives what is new of each box, in order, to the domains that keep it:
+// the events first, because observations name them.
 func (g *group) sink(ctx context.Context) error {
-	byEdge := map[string][]place{}
-	for _, p := range g.parcels {
-		for _, i := range p.fresh {
-			if p.b.d.Items[i].Event != nil {
-				byEdge[p.b.edge] = append(byEdge[p.b.edge], place{p, i})
+	is := []struct {
+		has  func(*edgev1.Envelope) bool
+		give func(context.Context, string, []place) error
+	}{
+		{func(e *edgev1.Envelope) bool { return e.Event != nil }, g.giveEvents},
+		{func(e *edgev1.Envelope) bool { return e.Observation != nil }, g.giveObservations},
+	}
+	for _, k := range is {
+		byEdge := map[string][]place{}
+		for _, p := range g.parcels {
+			for _, i := range p.fresh {
+				if k.has(&p.b.d.Items[i]) {
+					byEdge[p.b.edge] = append(byEdge[p.b.edge], place{p, i})
+				}
 			}
 		}
-	}
-	for _, edge := range slices.Sorted(maps.Keys(byEdge)) {
-		for part := range slices.Chunk(byEdge[edge], sinkLimit) {
-			if err := g.give(ctx, edge, part); err != nil {
-				return err
+		for _, edge := range slices.Sorted(maps.Keys(byEdge)) {
+			for part := range slices.Chunk(byEdge[edge], sinkLimit) {
+				if err := k.give(caller.System(ctx, "边缘盒 "+edge), edge, part); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func (g *group) give(ctx context.Context, edge string, from []place) error {
+func (g *group) giveEvents(ctx context.Context, edge string, from []place) error {
 	list := make([]edgev1.Received, 0, len(from))
 	for _, f := range from {
 		d := &f.p.b.d
 		list = append(list, edgev1.Received{Event: *d.Items[f.i].Event, Text: edgev1.EventText(d.Raw[f.i])})
 	}
-	bad, err := g.s.o.Sink.TakeEvents(caller.System(ctx, "边缘盒 "+edge), g.tx, edge, list)
+	bad, err := g.s.o.Sink.TakeEvents(ctx, g.tx, edge, list)
+	if err == nil {
+		err = refuse(from, bad, "event")
+	}
 	if err != nil {
 		return fmt.Errorf("take events of box %s: %w", edge, err)
 	}
+	return nil
+}
+
+func (g *group) giveObservations(ctx context.Context, edge string, from []place) error {
+	if g.s.o.Observations == nil {
+		bad := map[int]error{}
+		for k := range from {
+			bad[k] = errs.New(errs.Invalid, "本中心不接收巡检任务的结果")
+		}
+		return refuse(from, bad, "observation")
+	}
+	list := make([]edgev1.Observation, 0, len(from))
+	for _, f := range from {
+		list = append(list, *f.p.b.d.Items[f.i].Observation)
+	}
+	bad, err := g.s.o.Observations.TakeObservations(ctx, g.tx, edge, list)
+	if err == nil {
+		err = refuse(from, bad, "observation")
+	}
+	if err != nil {
+		return fmt.Errorf("take observations of box %s: %w", edge, err)
+	}
+	return nil
+}
+
+// refuse notes what a domain will never take, with the field it named.
+func refuse(from []place, bad map[int]error, field string) error {
 	for k, why := range bad {
 		if k < 0 || k >= len(from) {
-			return fmt.Errorf("take events of box %s: rejection of event %d of %d", edge, k, len(from))
+			return fmt.Errorf("rejection of item %d of %d", k, len(from))
 		}
 		f := from[k]
-		r := edgev1.Rejection{Seq: f.p.b.d.Items[f.i].Seq, Field: "event", Message: why.Error()}
+		r := edgev1.Rejection{Seq: f.p.b.d.Items[f.i].Seq, Field: field, Message: why.Error()}
 		var e *errs.Error
 		if errors.As(why, &e) {
 			r.Message = e.Message

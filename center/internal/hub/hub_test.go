@@ -129,7 +129,7 @@ func newRig(t *testing.T, d *db.DB, c *clock.Fake) *rig {
 		t.Fatal(err)
 	}
 	r.hub = hub.New(hub.Options{
-		DB: d, Clock: c, Log: testkit.Log(t), Metrics: r.m, Blobs: r.blobs, CA: r.ca, Registry: r.reg, Sink: r.sink,
+		DB: d, Clock: c, Log: testkit.Log(t), Metrics: r.m, Blobs: r.blobs, CA: r.ca, Registry: r.reg, Sink: r.sink, Observations: r.sink,
 		MQTT: "127.0.0.1:0", HTTPS: "127.0.0.1:0",
 	})
 	if err := r.hub.Start(t.Context()); err != nil {

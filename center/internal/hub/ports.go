@@ -21,6 +21,12 @@ type EventSink interface {
 	TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (rejected map[int]error, err error)
 }
 
+// ObservationSink takes what a box saw for its tasks, under the same rules as
+// EventSink: idempotent by id, in the ingest's transaction.
+type ObservationSink interface {
+	TakeObservations(ctx context.Context, tx db.Tx, edge string, list []edgev1.Observation) (rejected map[int]error, err error)
+}
+
 // Commands asks a box to do something and waits for its answer.
 type Commands interface {
 	// Send gives errs.Unavailable when the box is offline or does not answer

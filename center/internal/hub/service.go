@@ -31,6 +31,9 @@ type Options struct {
 	CA       *CA
 	Registry Registry
 	Sink     EventSink
+	// Observations takes what boxes saw for their tasks; without it such
+	// messages are refused.
+	Observations ObservationSink
 	// Wake is called after a commit that published outbox events.
 	Wake func()
 	// MQTT and HTTPS are the addresses to listen on, host:port; port 0
