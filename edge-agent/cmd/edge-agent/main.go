@@ -62,12 +62,13 @@ type runCmd struct {
 	Enrol      string `help:"One-time token, for the first start."`
 	Page       string `help:"Address of the local page, empty for none." default:"127.0.0.1:8070"`
 	EvidenceMB int64  `help:"Most megabytes of evidence kept on the box." default:"20480"`
+	RecordMB   int64  `help:"Most megabytes of recordings kept on the box." default:"204800"`
 }
 
 func (r *runCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return app.Run(ctx, app.Options{
 		Data: r.Data, Local: r.Local, Provider: r.Provider, Token: r.Enrol, Page: r.Page,
-		EvidenceMB: r.EvidenceMB, Version: version, Log: log,
+		EvidenceMB: r.EvidenceMB, RecordMB: r.RecordMB, Version: version, Log: log,
 	})
 }
 

@@ -37,10 +37,10 @@ type Options struct {
 	Token string
 	// Page is the local page's address; empty for none.
 	Page string
-	// EvidenceMB caps the evidence folder.
-	EvidenceMB int64
-	Version    string
-	Log        *slog.Logger
+	// EvidenceMB caps the evidence folder, RecordMB that of recordings.
+	EvidenceMB, RecordMB int64
+	Version              string
+	Log                  *slog.Logger
 }
 
 // Box is a running edge agent.
@@ -56,6 +56,7 @@ type Box struct {
 	pushes  pushes
 	usage   usage
 	started time.Time
+	cutting chan struct{}
 }
 
 // minFree is what evidence leaves of the disk, so that the outbox, which
@@ -65,7 +66,7 @@ const minFree = 512 << 20
 // Run starts the box and works until ctx ends. It starts and works with the
 // center out of reach; only the first enrolment needs it.
 func Run(ctx context.Context, o Options) error {
-	b := &Box{o: o, started: time.Now()}
+	b := &Box{o: o, started: time.Now(), cutting: make(chan struct{}, cuts)}
 	if err := b.open(ctx); err != nil {
 		return errors.Join(err, b.close())
 	}
@@ -102,6 +103,9 @@ func (b *Box) open(ctx context.Context) error {
 		log: b.o.Log, now: time.Now, newID: func() string { return ulid.Make().String() },
 		store: b.out, files: b.files, nets: b.nets, clockOffset: b.link.ClockOffset, fetch: b.fetch,
 		made: func([]edgev1.Event) { b.link.EvidenceAdded() },
+	}
+	if err := openRecords(filepath.Join(b.o.Data, "records"), b.o.RecordMB<<20, b.d); err != nil {
+		return err
 	}
 	b.d.openMedia(ctx, func(id string) *camera { return b.manager.running()[id] })
 	b.manager = newManager(ctx, b.d)

@@ -16,6 +16,7 @@ import (
 	"jiexun/edge-agent/internal/media"
 	"jiexun/edge-agent/internal/outbox"
 	"jiexun/edge-agent/internal/picture"
+	"jiexun/edge-agent/internal/record"
 	"jiexun/edge-agent/internal/source"
 )
 
@@ -48,6 +49,11 @@ type camera struct {
 	ring      *media.Ring // key units of the analysed stream, thinned
 	ringed    time.Time   // when the ring got its last; the source's alone
 
+	clips   *media.Ring // every unit of the analysed stream, for clips
+	wishes  map[string]wish
+	writer  *record.Writer // nil when the camera is not recorded
+	started time.Time
+
 	cancel  context.CancelFunc
 	looking sync.Mutex
 	stopped bool
@@ -78,25 +84,34 @@ type analyser struct {
 	every  time.Duration // zero: each look
 	onMain bool
 	last   time.Time
+	did    tally
 }
 
 // startCamera opens the streams and begins to look.
 func startCamera(ctx context.Context, d *deps, cfg edgev1.Camera, version int64) (*camera, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &camera{cfg: cfg, version: version, d: d, cancel: cancel, log: d.log.With("camera", cfg.ID), ring: media.NewRing(ringSpan, ringBytes)}
+	c := &camera{
+		cfg: cfg, version: version, d: d, cancel: cancel, log: d.log.With("camera", cfg.ID), started: d.now(),
+		ring: media.NewRing(ringSpan, ringBytes), clips: media.NewRing(clipSpan, clipMost), wishes: map[string]wish{},
+	}
 	if err := c.prepare(ctx); err != nil {
 		cancel()
 		return nil, fmt.Errorf("camera %s: %w", cfg.ID, err)
 	}
 	d.pool.Set(cfg.ID, c.interval())
 	o := streamOptions{camera: cfg.ID, url: cfg.URL, user: cfg.Username, password: cfg.Password, transport: cfg.Transport, interval: c.interval(), log: d.log, now: d.now}
+	main, sub, err := c.recording()
+	if err != nil {
+		c.log.Error("camera not recorded", "error", err)
+	}
 	if cfg.SubURL == "" {
-		o.key = c.offer
+		o.key, o.each = c.offer, both(c.keep, main)
 		c.main = openStream(ctx, o)
 		return c, nil
 	}
+	o.each = main
 	c.main = openStream(ctx, o)
-	o.url, o.key = cfg.SubURL, c.offer
+	o.url, o.key, o.each = cfg.SubURL, c.offer, both(c.keep, sub)
 	c.sub = openStream(ctx, o)
 	return c, nil
 }
@@ -237,7 +252,7 @@ func (c *camera) look(ctx context.Context, l media.Look) error {
 	if err != nil {
 		return err
 	}
-	if err := c.conclude(ctx, in, events); err != nil {
+	if err := c.conclude(ctx, in, c.clipEvents(in.At, events)); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -270,6 +285,7 @@ func (c *camera) judge(ctx context.Context, in *analytic.Input, v diagnosis.Repo
 			continue
 		}
 		r := analytic.Result{NoVerdict: v.Reason}
+		began := time.Now()
 		if v.Fit {
 			var err error
 			if r, err = c.observe(ctx, a, in); err != nil {
@@ -277,6 +293,7 @@ func (c *camera) judge(ctx context.Context, in *analytic.Input, v diagnosis.Repo
 			}
 		}
 		a.last = in.At
+		a.did.look(time.Since(began), r.NoVerdict)
 		for _, o := range r.Observations {
 			c.log.Debug("observation", "kind", o.Kind, "zone", o.Zone, "key", o.Key, "state", o.State, "score", o.Score, "dwell", o.Dwell, "area", o.Area)
 		}
@@ -327,6 +344,7 @@ func (c *camera) conclude(ctx context.Context, in *analytic.Input, events []edge
 		}
 		events[i].Evidence = refs
 		c.machine.SetEvidence(events[i].ID, refs)
+		c.wantClip(&events[i], in.At)
 	}
 	if !full && in.At.Sub(c.saved) < saveEvery {
 		return nil
@@ -396,6 +414,9 @@ func (c *camera) stop() {
 	c.main.close()
 	if c.sub != nil {
 		c.sub.close()
+	}
+	if c.writer != nil {
+		c.writer.Close()
 	}
 	c.looking.Lock()
 	c.stopped = true

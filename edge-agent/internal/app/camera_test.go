@@ -84,6 +84,9 @@ func box(t *testing.T, dir, data string) (*manager, *outbox.Box, func()) {
 		store: out, files: files, nets: nets, clockOffset: func() time.Duration { return 0 }, made: func([]edgev1.Event) {},
 		fetch: func(context.Context, string) ([]byte, error) { return nil, os.ErrNotExist },
 	}
+	if err := openRecords(filepath.Join(data, "records"), 0, d); err != nil {
+		t.Fatal(err)
+	}
 	var m *manager
 	d.openMedia(ctx, func(id string) *camera { return m.running()[id] })
 	m = newManager(ctx, d)

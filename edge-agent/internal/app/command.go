@@ -28,6 +28,12 @@ func (b *Box) command(ctx context.Context, c edgev1.Command) edgev1.Result {
 		err = b.pushStart(c.Camera, c.PushURL)
 	case edgev1.CmdPushStop:
 		b.pushes.end(c.Camera)
+	case edgev1.CmdRecords:
+		r.Spans = b.recordsOf(c)
+	case edgev1.CmdCut:
+		r.Cut, err = b.cut(ctx, c)
+	case edgev1.CmdInspect:
+		r.Running, err = b.inspect(c.Camera)
 	default:
 		err = fmt.Errorf("这台边缘盒（版本 %s）不认识命令 %s，请升级", b.o.Version, c.Kind)
 	}

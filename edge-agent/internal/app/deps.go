@@ -23,19 +23,22 @@ import (
 	"jiexun/edge-agent/internal/media"
 	"jiexun/edge-agent/internal/outbox"
 	"jiexun/edge-agent/internal/picture"
+	"jiexun/edge-agent/internal/record"
 )
 
 // deps are the parts that all cameras share.
 type deps struct {
-	log    *slog.Logger
-	now    func() time.Time
-	newID  func() string
-	store  store
-	files  *evidence.Store
-	pool   *media.Pool
-	frames *media.FramePool
-	latest *media.Latest
-	nets   *networks
+	log   *slog.Logger
+	now   func() time.Time
+	newID func() string
+	store store
+	files *evidence.Store
+	// records are the videos that are kept on the box's disk.
+	records *record.Store
+	pool    *media.Pool
+	frames  *media.FramePool
+	latest  *media.Latest
+	nets    *networks
 
 	// clockOffset is the box clock minus the center's.
 	clockOffset func() time.Duration

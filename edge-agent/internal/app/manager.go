@@ -102,6 +102,9 @@ func (m *manager) set(c edgev1.Config) {
 		}
 	}
 	m.version, m.order = c.Version, order
+	for _, run := range m.cameras {
+		run.clips.Limit(clipShare(len(m.cameras)))
+	}
 }
 
 func (m *manager) start(cam edgev1.Camera, version int64) {

@@ -45,6 +45,7 @@ func (c *camera) status(now, uploaded time.Time) edgev1.CameraStatus {
 		FPS: st.FPS, GOPS: st.GOPSeconds, KbitS: st.KbitS, Attempts: st.Attempts,
 		Looks: p.Looks, Skipped: p.Skipped + int64(st.DroppedKeys), Errors: seen.errors + int64(st.Damaged+st.DecodeErrors),
 		IntervalMS: c.interval().Milliseconds(), Pushing: c.main.src.Stats().Pushing > 0,
+		Record: c.recordStatus(),
 	}
 	if p.Every > c.interval() {
 		out.IntervalMS = p.Every.Milliseconds()

@@ -26,6 +26,8 @@ type streamOptions struct {
 	now                                    func() time.Time
 	// key, if set, is told of each key unit; it must not block.
 	key func(*source.AccessUnit)
+	// each, if set, gets every unit on the reader's goroutine.
+	each func(*source.AccessUnit)
 }
 
 func openStream(ctx context.Context, o streamOptions) *stream {
@@ -34,7 +36,7 @@ func openStream(ctx context.Context, o streamOptions) *stream {
 	s.src = rtsp.New(rtsp.Options{
 		Camera: o.camera, URL: o.url, Username: o.user, Password: o.password, Transport: o.transport,
 		Interval: o.interval, Log: o.log, Now: o.now,
-		Sink: source.Sink{Key: func(u *source.AccessUnit) {
+		Sink: source.Sink{Each: o.each, Key: func(u *source.AccessUnit) {
 			s.key.Store(u)
 			if o.key != nil {
 				o.key(u)

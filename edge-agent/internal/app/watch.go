@@ -127,6 +127,9 @@ func Watch(ctx context.Context, o WatchOptions) (err error) {
 			return b, nil
 		},
 	}
+	if err := openRecords(filepath.Join(dir, "records"), 0, d); err != nil {
+		return err
+	}
 	var m *manager
 	d.openMedia(ctx, func(id string) *camera { return m.running()[id] })
 	defer d.closeMedia()

@@ -423,6 +423,19 @@ func (m *Machine) SetEvidence(id string, refs []edgev1.EvidenceRef) bool {
 	return false
 }
 
+// AddEvidence adds a file to an open event, after it was sent, and makes the
+// next message about it; false when the event is not open or holds no more.
+func (m *Machine) AddEvidence(id string, ref edgev1.EvidenceRef, at time.Time) (edgev1.Event, bool) {
+	for _, t := range m.tracks {
+		if t.Stage == active && t.ID == id && len(t.Evidence) < edgev1.MaxEvidence {
+			t.Evidence = append(t.Evidence, ref)
+			m.stats.Updated++
+			return t.message(m.camera, edgev1.Updated, at), true
+		}
+	}
+	return edgev1.Event{}, false
+}
+
 // Thing names what is followed now.
 type Thing struct {
 	Kind edgev1.Kind

@@ -16,6 +16,8 @@ const (
 	RoleFrame     = "frame"     // the clean frame at which the event opened
 	RoleReference = "reference" // the place or sign as it should be
 	RoleFirst     = "first"     // the thing's first look
+
+	RoleClip = edgev1.RoleClip // a short video around the event
 )
 
 // Quality of the pictures as JPEG.
@@ -65,6 +67,18 @@ func (b *Builder) put(role string, jpeg []byte, w, h int, taken time.Time) error
 		Role: role, SM3: digest, Size: int64(len(jpeg)), MediaType: "image/jpeg", Width: w, Height: h, TakenAt: edgev1.At(taken),
 	})
 	return nil
+}
+
+// PutClip stores an MP4 video and gives its reference; it goes to the center
+// after the pictures that wait already.
+func (s *Store) PutClip(mp4 []byte, w, h int, from time.Time) (edgev1.EvidenceRef, error) {
+	digest, err := s.Put(mp4, "video/mp4")
+	if err != nil {
+		return edgev1.EvidenceRef{}, fmt.Errorf("evidence %s: %w", RoleClip, err)
+	}
+	return edgev1.EvidenceRef{
+		Role: RoleClip, SM3: digest, Size: int64(len(mp4)), MediaType: "video/mp4", Width: w, Height: h, TakenAt: edgev1.At(from),
+	}, nil
 }
 
 // Refs are the references made so far, for the event.

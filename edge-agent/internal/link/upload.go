@@ -93,16 +93,39 @@ func (l *Link) uploadOne(ctx context.Context, client *http.Client, u Upload) err
 			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 		defer f.Close()
-		// Not until all bytes are there but until the center has checked
-		// them: one that ended in between keeps a full partial file, and
-		// takes it over when it is asked to go on at the end.
-		for !whole {
-			if offset, whole, err = l.chunk(ctx, client, url, f, offset, u); err != nil {
-				return err
-			}
+		if err := l.chunks(ctx, client, url, f, offset, u); err != nil {
+			return err
 		}
 	}
 	return l.o.Evidence.Uploaded(u.SM3)
+}
+
+// chunks sends a file from offset on: not until all bytes are there but until
+// the center has checked them. One that ended in between keeps a full partial
+// file, and takes it over when it is asked to go on at the end.
+func (l *Link) chunks(ctx context.Context, client *http.Client, url string, f io.ReadSeeker, offset int64, u Upload) error {
+	for whole := false; !whole; {
+		var err error
+		if offset, whole, err = l.chunk(ctx, client, url, f, offset, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bring sends a file to the center at once, past what waits, and comes back
+// when the center holds it. The box keeps nothing of it.
+func (l *Link) Bring(ctx context.Context, data []byte, mediaType string) (digest string, err error) {
+	sum := sm3.Sum(data)
+	u := Upload{SM3: hex.EncodeToString(sum[:]), Size: int64(len(data)), MediaType: mediaType}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: l.o.Identity.TLS.Clone()}}
+	defer client.CloseIdleConnections()
+	url := l.o.Identity.HTTPS + "/edge/v1/evidence/" + u.SM3
+	offset, whole, err := l.offset(ctx, client, url)
+	if err != nil || whole {
+		return u.SM3, err
+	}
+	return u.SM3, l.chunks(ctx, client, url, bytes.NewReader(data), offset, u)
 }
 
 // offset asks how much of the file the center holds.

@@ -80,7 +80,7 @@ void jx_demux_close(jx_demuxer *d)
 	av_free(d);
 }
 
-jx_muxer *jx_mux_open(int h265, int w, int h, const uint8_t *extradata, int size, int *averror)
+jx_muxer *jx_mux_open(int h265, int w, int h, int fragments, const uint8_t *extradata, int size, int *averror)
 {
 	jx_muxer *m = av_mallocz(sizeof(*m));
 	AVDictionary *opts = NULL;
@@ -105,8 +105,9 @@ jx_muxer *jx_mux_open(int h265, int w, int h, const uint8_t *extradata, int size
 		goto fail;
 	memcpy(st->codecpar->extradata, extradata, size);
 	st->codecpar->extradata_size = size;
-	// Fragments need no second pass and play while they arrive.
-	av_dict_set(&opts, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+	// A file of fragments is whole after each of them, whatever follows.
+	if (fragments)
+		av_dict_set(&opts, "movflags", "frag_custom+empty_moov+default_base_moof", 0);
 	*averror = avformat_write_header(m->ctx, &opts);
 	av_dict_free(&opts);
 	if (*averror < 0)
@@ -117,7 +118,7 @@ fail:
 	return NULL;
 }
 
-int jx_mux_write(jx_muxer *m, const uint8_t *data, int size, int64_t pts_ticks, int64_t dts_ticks, int key)
+int jx_mux_write(jx_muxer *m, const uint8_t *data, int size, int64_t pts_ticks, int64_t dts_ticks, int64_t ticks, int key)
 {
 	int r = av_new_packet(m->packet, size);
 	if (r < 0)
@@ -126,10 +127,26 @@ int jx_mux_write(jx_muxer *m, const uint8_t *data, int size, int64_t pts_ticks, 
 	m->packet->stream_index = 0;
 	m->packet->pts = av_rescale_q(pts_ticks, (AVRational){1, 90000}, m->ctx->streams[0]->time_base);
 	m->packet->dts = av_rescale_q(dts_ticks, (AVRational){1, 90000}, m->ctx->streams[0]->time_base);
+	m->packet->duration = av_rescale_q(ticks, (AVRational){1, 90000}, m->ctx->streams[0]->time_base);
 	m->packet->flags = key ? AV_PKT_FLAG_KEY : 0;
 	r = av_write_frame(m->ctx, m->packet);
 	av_packet_unref(m->packet);
 	return r;
+}
+
+// jx_mux_take ends a fragment and gives what was written since the last call,
+// to be freed with av_free.
+int jx_mux_take(jx_muxer *m, uint8_t **out)
+{
+	int r = av_write_frame(m->ctx, NULL), n;
+	if (r < 0)
+		return r;
+	n = avio_close_dyn_buf(m->ctx->pb, out);
+	m->ctx->pb = NULL;
+	if (n < 0)
+		return n;
+	r = avio_open_dyn_buf(&m->ctx->pb);
+	return r < 0 ? r : n;
 }
 
 // jx_mux_finish gives the whole file, to be freed with av_free.

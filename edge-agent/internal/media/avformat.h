@@ -23,8 +23,9 @@ typedef struct jx_muxer {
 	AVPacket *packet;
 } jx_muxer;
 
-jx_muxer *jx_mux_open(int h265, int w, int h, const uint8_t *extradata, int size, int *averror);
-int jx_mux_write(jx_muxer *m, const uint8_t *data, int size, int64_t pts_ticks, int64_t dts_ticks, int key);
+jx_muxer *jx_mux_open(int h265, int w, int h, int fragments, const uint8_t *extradata, int size, int *averror);
+int jx_mux_write(jx_muxer *m, const uint8_t *data, int size, int64_t pts_ticks, int64_t dts_ticks, int64_t ticks, int key);
+int jx_mux_take(jx_muxer *m, uint8_t **out);
 int jx_mux_finish(jx_muxer *m, uint8_t **out);
 void jx_mux_close(jx_muxer *m);
 #endif

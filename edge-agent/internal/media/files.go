@@ -7,11 +7,9 @@ package media
 import "C"
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"sort"
 	"time"
 	"unsafe"
 
@@ -84,82 +82,4 @@ func (m *Demuxer) Next() (*source.AccessUnit, error) {
 func (m *Demuxer) Close() {
 	C.jx_demux_close(m.d)
 	m.d = nil
-}
-
-// ErrEmptyClip tells that there is nothing to write.
-var ErrEmptyClip = errors.New("the clip holds no picture that starts a stream")
-
-// MP4 writes units as a fragmented MP4 file without coding them anew. Units
-// before the first key unit and of later sessions are left out.
-func MP4(units []*source.AccessUnit) ([]byte, error) {
-	units = oneSession(units)
-	if len(units) == 0 {
-		return nil, ErrEmptyClip
-	}
-	p := units[0].Params
-	var extra []byte
-	for _, s := range p.Sets() {
-		extra = append(append(extra, 0, 0, 0, 1), s...)
-	}
-	var code C.int
-	m := C.jx_mux_open(codecID(p.Codec), C.int(p.Width), C.int(p.Height), (*C.uint8_t)(&extra[0]), C.int(len(extra)), &code)
-	if m == nil {
-		return nil, fmt.Errorf("begin clip: libav code %d", int(code))
-	}
-	defer C.jx_mux_close(m)
-	var buf []byte
-	dts := decodeTimes(units)
-	for i, u := range units {
-		buf = u.AppendAnnexB(buf[:0])
-		pts := ticks(u.PTS - units[0].PTS)
-		if r := C.jx_mux_write(m, (*C.uint8_t)(&buf[0]), C.int(len(buf)), C.int64_t(pts), C.int64_t(dts[i]), flag(u.Key)); r < 0 {
-			return nil, fmt.Errorf("write picture %d of the clip: libav code %d", i, int(r))
-		}
-	}
-	var out *C.uint8_t
-	n := C.jx_mux_finish(m, &out)
-	if n < 0 {
-		return nil, fmt.Errorf("finish clip: libav code %d", int(n))
-	}
-	defer C.av_free(unsafe.Pointer(out))
-	return C.GoBytes(unsafe.Pointer(out), n), nil
-}
-
-// oneSession cuts units to one decodable run.
-func oneSession(units []*source.AccessUnit) []*source.AccessUnit {
-	for len(units) > 0 && (!units[0].Key || !units[0].Params.Complete()) {
-		units = units[1:]
-	}
-	for i, u := range units {
-		if u.Session != units[0].Session || u.Codec != units[0].Codec {
-			return units[:i]
-		}
-	}
-	return units
-}
-
-// decodeTimes makes rising decoding times that are never after the output
-// time: the sorted output times, moved ahead by the deepest reordering.
-func decodeTimes(units []*source.AccessUnit) []int64 {
-	pts := make([]int64, len(units))
-	for i, u := range units {
-		pts[i] = ticks(u.PTS - units[0].PTS)
-	}
-	dts := append([]int64(nil), pts...)
-	sort.Slice(dts, func(i, j int) bool { return dts[i] < dts[j] })
-	late := int64(0)
-	for i := range dts {
-		late = max(late, dts[i]-pts[i])
-	}
-	for i := range dts {
-		dts[i] -= late
-		if i > 0 && dts[i] <= dts[i-1] {
-			dts[i] = dts[i-1] + 1
-		}
-	}
-	return dts
-}
-
-func ticks(d time.Duration) int64 {
-	return int64(d/time.Second)*90000 + int64(d%time.Second)*90000/int64(time.Second)
 }

@@ -71,6 +71,7 @@ type Pool struct {
 	queue   []*seat
 	busy    time.Duration
 	since   time.Time
+	load    float64 // of the last measurement
 }
 
 // seat is one camera's place.
@@ -176,8 +177,15 @@ func (p *Pool) Stats() PoolStats {
 	if d := now.Sub(p.since); d > 0 {
 		st.Load = min(1, p.busy.Seconds()/d.Seconds()/float64(max(1, p.o.Workers)))
 	}
-	p.busy, p.since = 0, now
+	p.busy, p.since, p.load = 0, now, st.Load
 	return st
+}
+
+// Load is the share of the last measurement that Stats made.
+func (p *Pool) Load() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.load
 }
 
 // Close ends the workers after the looks that run.

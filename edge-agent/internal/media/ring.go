@@ -11,12 +11,12 @@ import (
 // evidence can take a clip or the picture before. It is bounded in time and
 // in bytes and always begins with a key unit. Safe for concurrent use.
 type Ring struct {
-	span     time.Duration
-	maxBytes int
+	span time.Duration
 
-	mu    sync.Mutex
-	units []*source.AccessUnit
-	bytes int
+	mu       sync.Mutex
+	maxBytes int
+	units    []*source.AccessUnit
+	bytes    int
 }
 
 // NewRing makes a ring for span of video and at most maxBytes.
@@ -48,6 +48,21 @@ func (r *Ring) Add(u *source.AccessUnit) {
 	if r.bytes > r.maxBytes { // a single group that is too large
 		r.drop(len(r.units))
 	}
+}
+
+// Limit changes how many bytes the ring may hold; it takes effect with the
+// next unit.
+func (r *Ring) Limit(maxBytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.maxBytes = maxBytes
+}
+
+// Reaches tells whether the ring goes back to t.
+func (r *Ring) Reaches(t time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.units) > 0 && !r.units[0].Received.After(t)
 }
 
 // secondKey is the place of the second key unit, 0 when there is none.

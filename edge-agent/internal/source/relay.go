@@ -9,7 +9,7 @@ import (
 const relayDepth = 64
 
 // Relay stands between a reader and its Sink: Offer never blocks, consumers
-// run on their own goroutines. Key consumers get the newest key unit, Unit
+// but Each run on their own goroutines. Key consumers get the newest key unit, Unit
 // consumers all units in order; what they do not take in time is counted.
 type Relay struct {
 	sink Sink
@@ -42,6 +42,9 @@ func NewRelay(s Sink) *Relay {
 
 // Offer hands on one unit.
 func (r *Relay) Offer(u *AccessUnit) {
+	if r.sink.Each != nil {
+		r.guarded(r.sink.Each, u)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {

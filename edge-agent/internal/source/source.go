@@ -80,14 +80,17 @@ func (a *AccessUnit) WithParams() [][]byte {
 	return append(append(out, sets...), a.NALUs...)
 }
 
-// Sink receives a stream. Both functions run on goroutines of the source's
+// Sink receives a stream. Key and Unit run on goroutines of the source's
 // relay, never on the reader's; a slow one loses units, which are counted.
-// Either may be nil.
+// Any of them may be nil.
 type Sink struct {
 	// Key gets undamaged key units; when it is slow it gets the newest.
 	Key func(*AccessUnit)
 	// Unit gets every unit in order; after a loss it resumes at a key unit.
 	Unit func(*AccessUnit)
+	// Each gets every unit on the reader's own goroutine, for rings: it only
+	// keeps the unit and returns at once.
+	Each func(*AccessUnit)
 }
 
 // Source is one running pull of one stream.

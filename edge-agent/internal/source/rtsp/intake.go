@@ -178,6 +178,9 @@ func (in *intake) unit(nalus [][]byte, ts uint32, now time.Time) {
 	s.mu.Lock()
 	u.NTP = in.rtpTime(ts)
 	s.params = u.Params
+	if u.Key && !u.Damaged && u.Params.Complete() {
+		s.key = u
+	}
 	s.decodeErr += in.asm.Broken
 	in.asm.Broken = 0
 	first := s.meter.SessionKey.IsZero()

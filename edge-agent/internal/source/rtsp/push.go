@@ -23,6 +23,11 @@ const (
 	pushDepth = 128
 	// pushPatience is how long a push waits for the next picture.
 	pushPatience = 15 * time.Second
+	// pushRepeat is how often the newest key picture is sent again while the
+	// next one is awaited, and pushFresh how old it may be: who opens a view
+	// sees a picture at once, whatever the distance of the key pictures.
+	pushRepeat = 200 * time.Millisecond
+	pushFresh  = 20 * time.Second
 	// pushPayload is the largest RTP payload in bytes; larger ones make
 	// MediaMTX cut the packets anew.
 	pushPayload = 1400
@@ -48,8 +53,9 @@ func (p *pusher) offer(u *source.AccessUnit) {
 }
 
 // Push forwards the stream to target by ANNOUNCE and RECORD over TCP. It
-// begins at the next key unit and returns nil when ctx ends, or the reason
-// for which the target or the camera went.
+// shows the newest key picture until the next one comes, goes on from there,
+// and returns nil when ctx ends, or the reason for which the target or the
+// camera went.
 func (s *Source) Push(ctx context.Context, target string) error {
 	u, err := base.ParseURL(target)
 	if err != nil || u.Hostname() == "" {
@@ -57,7 +63,7 @@ func (s *Source) Push(ctx context.Context, target string) error {
 	}
 	where := u.Host + u.Path // without credentials and tickets
 	p := &pusher{queue: make(chan *source.AccessUnit, pushDepth)}
-	params := s.join(p)
+	params, still := s.join(p)
 	defer s.leave(p)
 	var first *source.AccessUnit
 	if params == nil || !params.Complete() {
@@ -76,17 +82,23 @@ func (s *Source) Push(ctx context.Context, target string) error {
 	defer out.client.Close()
 	stop := context.AfterFunc(ctx, out.client.Close)
 	defer stop()
-	if err := p.forward(ctx, out, first); err != nil && ctx.Err() == nil {
+	if err := p.forward(ctx, out, first, still); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("push to %s: %w", where, err)
 	}
 	return nil
 }
 
-func (s *Source) join(p *pusher) *source.Params {
+// join begins to gather for a push; the unit is the newest key picture, nil
+// when there is none that is fresh.
+func (s *Source) join(p *pusher) (*source.Params, *source.AccessUnit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pushers[p] = struct{}{}
-	return s.params
+	k := s.key
+	if k == nil || !s.connected || k.Params != s.params || s.o.Now().Sub(k.Received) > pushFresh {
+		k = nil
+	}
+	return s.params, k
 }
 
 func (s *Source) leave(p *pusher) {
@@ -122,10 +134,12 @@ type outlet struct {
 	base     int64         // RTP ticks at firstPTS
 	lastTick int64
 	lastAt   time.Time
+	sent     *source.AccessUnit // the last unit, when it was a key unit
+	now      func() time.Time
 }
 
 func (s *Source) announce(ctx context.Context, u *base.URL, p *source.Params) (*outlet, error) {
-	o := &outlet{codec: p.Codec}
+	o := &outlet{codec: p.Codec, now: s.o.Now}
 	if err := o.prepare(p); err != nil {
 		return nil, err
 	}
@@ -175,10 +189,15 @@ func (o *outlet) prepare(p *source.Params) error {
 	return nil
 }
 
-// forward sends units until ctx ends or the target goes.
-func (p *pusher) forward(ctx context.Context, o *outlet, first *source.AccessUnit) error {
+// forward sends units until ctx ends or the target goes: those from first on
+// when it is set, else still again and again until the next key unit.
+func (p *pusher) forward(ctx context.Context, o *outlet, first, still *source.AccessUnit) error {
 	gone := make(chan error, 1)
 	go func() { gone <- o.client.Wait() }()
+	waitKey := first == nil
+	if first == nil {
+		first = still
+	}
 	if first != nil {
 		if err := o.send(first); err != nil {
 			return err
@@ -186,11 +205,20 @@ func (p *pusher) forward(ctx context.Context, o *outlet, first *source.AccessUni
 	}
 	idle := time.NewTimer(pushPatience)
 	defer idle.Stop()
-	waitKey := first == nil
+	again := time.NewTicker(pushRepeat)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-again.C:
+			if !waitKey || still == nil {
+				again.Stop()
+				continue
+			}
+			if err := o.send(still); err != nil {
+				return err
+			}
 		case err := <-gone:
 			return fmt.Errorf("the target ended the session: %w", err)
 		case <-idle.C:
@@ -205,7 +233,7 @@ func (p *pusher) forward(ctx context.Context, o *outlet, first *source.AccessUni
 			var full liberrors.ErrClientWriteQueueFull
 			switch {
 			case errors.As(err, &full):
-				waitKey = true
+				waitKey, still = true, nil
 			case err != nil:
 				return err
 			}
@@ -223,9 +251,10 @@ func (o *outlet) send(u *source.AccessUnit) error {
 		return fmt.Errorf("packetise picture: %w", err)
 	}
 	ts := uint32(o.tick(u))
+	at := o.lastAt
 	for _, p := range pkts {
 		p.Timestamp = ts
-		if err := o.client.WritePacketRTPWithNTP(o.media, p, u.Received); err != nil {
+		if err := o.client.WritePacketRTPWithNTP(o.media, p, at); err != nil {
 			return fmt.Errorf("send picture: %w", err)
 		}
 	}
@@ -233,8 +262,14 @@ func (o *outlet) send(u *source.AccessUnit) error {
 }
 
 // tick places a unit on the target's time line, which goes on over a
-// reconnection of the pull by the time that passed.
+// reconnection of the pull by the time that passed. A key unit that is sent
+// again stands at the time that has passed since it came.
 func (o *outlet) tick(u *source.AccessUnit) int64 {
+	if u == o.sent {
+		o.lastAt = o.now()
+		o.lastTick = max(o.base+durationToTicks(o.lastAt.Sub(u.Received)), o.lastTick+1)
+		return o.lastTick
+	}
 	if !o.begun || u.Session != o.session {
 		if o.begun {
 			o.base = o.lastTick + max(1, durationToTicks(u.Received.Sub(o.lastAt)))
@@ -242,6 +277,12 @@ func (o *outlet) tick(u *source.AccessUnit) int64 {
 		o.begun, o.session, o.firstPTS = true, u.Session, u.PTS
 	}
 	t := o.base + durationToTicks(u.PTS-o.firstPTS)
+	if o.sent != nil {
+		t = max(t, o.lastTick+1)
+	}
+	if o.sent = nil; u.Key {
+		o.sent = u
+	}
 	o.lastTick, o.lastAt = max(o.lastTick, t), u.Received
 	return t
 }

@@ -57,6 +57,7 @@ type Source struct {
 	nextTry   time.Time
 	sessions  int
 	params    *source.Params
+	key       *source.AccessUnit // the newest whole key unit
 	audio     bool
 	offset    time.Duration
 	hasClock  bool
