@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/shops"
@@ -21,6 +24,25 @@ type pictures struct{ store *blob.Store }
 
 func (p pictures) Has(ctx context.Context, sm3 string) (bool, error) {
 	return p.store.Has(ctx, sm3), nil
+}
+
+// mostPicture bounds a picture that is read whole, in bytes.
+const mostPicture = 24 << 20
+
+func (p pictures) Read(ctx context.Context, sm3 string) ([]byte, error) {
+	r, ref, err := p.store.Open(ctx, sm3)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // only read
+	if ref.Size > mostPicture {
+		return nil, errs.New(errs.TooLarge, "图片有 %d 字节，太大", ref.Size)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read picture %s: %w", sm3, err)
+	}
+	return b, nil
 }
 
 // wireDirectory makes the directory and gives it the reports of the boxes.

@@ -9,77 +9,53 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/coord"
 	"jiexun/center/internal/platform/errs"
 )
 
-// Legal is the review of a camera after article 41 of the penalty law: legal
-// and technical review, a published place, and how long the review holds.
-type Legal struct {
-	Status      string // approved | pending | expired
-	PublishedAt *clock.Stamp
-	ValidTo     *clock.Stamp
-	Note        string
-}
-
-// Uses of what a camera sees.
-const (
-	UseEvidence = "evidence"
-	UseClue     = "clue"
-)
-
-func day(s clock.Stamp) string { return s.Time().In(clock.Shanghai()).Format(time.DateOnly) }
-
-// At tells whether a recognition at a moment may be evidence or only a clue,
-// and why, in a sentence for people.
-func (l Legal) At(at time.Time) (use, reason string) {
-	const law = "（行政处罚法第四十一条）"
-	now := clock.At(at)
-	switch {
-	case l.Status == "expired":
-		return UseClue, "点位的法制和技术审核已失效，仅作线索" + law
-	case l.Status != "approved":
-		return UseClue, "点位尚未通过法制和技术审核，仅作线索" + law
-	case l.PublishedAt == nil || *l.PublishedAt > now:
-		return UseClue, "点位设置地点尚未向社会公布，仅作线索" + law
-	case l.ValidTo != nil && *l.ValidTo <= now:
-		return UseClue, "点位审核有效期已于 " + day(*l.ValidTo) + " 届满，仅作线索" + law
-	}
-	reason = "点位已审核、已公示（" + day(*l.PublishedAt) + "）"
-	if l.ValidTo != nil {
-		reason += "，有效至 " + day(*l.ValidTo)
-	}
-	return UseEvidence, reason
-}
-
 // Camera is one camera. URL and SubURL hold no credentials.
 type Camera struct {
-	ID           string
-	Code         string
-	Name         string
-	Address      string
-	RegionCode   string
-	RegionName   string
-	StreetName   string
-	Lng, Lat     float64
-	BoxID        string
-	URL, SubURL  string
-	Username     string
-	Password     string
-	Transport    string
-	IntervalMS   int64
-	SquadOrgID   string
-	ReferenceSM3 string
-	Tags         []string
-	Legal        Legal
-	Snapshot     Snapshot
-	DeletedAt    *clock.Stamp
-	ZonesRev     int64
-	Rev          int64
+	ID   string
+	Code string
+	// GBCode is the code of 20 digits after GB/T 28181; empty when the camera
+	// has none.
+	GBCode     string
+	Name       string
+	Address    string
+	Road       string
+	RegionCode string
+	RegionName string
+	StreetName string
+	// Lng and Lat are WGS 84; East and North are Shanghai 2000 in metres, both
+	// zero when they could not be computed. CoordFrom is the system in which
+	// the place was typed.
+	Lng, Lat      float64
+	East, North   float64
+	CoordFrom     coord.System
+	BoxID         string
+	OwnerPlatform string
+	// RecordHours and RecordQuotaMB are what the box keeps of the stream.
+	RecordHours   int64
+	RecordQuotaMB int64
+	URL, SubURL   string
+	Username      string
+	Password      string
+	Transport     string
+	IntervalMS    int64
+	SquadOrgID    string
+	ReferenceSM3  string
+	Tags          []string
+	Legal         Legal
+	Snapshot      Snapshot
+	DeletedAt     *clock.Stamp
+	ZonesRev      int64
+	Rev           int64
+	// search is what free text looks through.
+	search string
 }
 
 // Snapshot is the last picture that a person asked for; SM3 is empty when
@@ -94,18 +70,27 @@ type Snapshot struct {
 // the stored one.
 type CameraInput struct {
 	Code, Name, Address string
+	GBCode, Road        string
 	RegionCode          string
-	Lng, Lat            float64
-	BoxID               string
-	URL, SubURL         string
-	Username            string
-	Password            string
-	Transport           string
-	IntervalMS          int64
-	Tags                []string
-	Legal               Legal
-	SquadOrgID          string
-	Rev                 int64
+	// Lng and Lat are in System, WGS 84 when it is empty; in Shanghai 2000
+	// they are the metres east and north.
+	Lng, Lat      float64
+	System        coord.System
+	BoxID         string
+	OwnerPlatform string
+	RecordHours   int64
+	RecordQuotaMB int64
+	URL, SubURL   string
+	Username      string
+	Password      string
+	Transport     string
+	IntervalMS    int64
+	Tags          []string
+	Legal         Legal
+	SquadOrgID    string
+	Rev           int64
+	// typed is the system in which the place came.
+	typed coord.System
 }
 
 // check trims and validates; street tells the name of a street code, "" for
@@ -123,9 +108,14 @@ func (in *CameraInput) check(street func(code string) string) error {
 	text("username", &in.Username, 64, false, "用户名")
 	text("legalReview.note", &in.Legal.Note, 200, false, "审核备注")
 	f.Check(len(in.Password) <= 128, "password", "密码不能超过 128 个字符")
+	in.gb(&f)
+	text("road", &in.Road, 40, false, "道路")
+	text("ownerPlatform", &in.OwnerPlatform, 40, false, "所属平台")
+	text("legalReview.publishedWhere", &in.Legal.PublishedWhere, 200, false, "公布处")
+	f.Check(in.RecordHours >= 0 && in.RecordHours <= 720, "recordHours", "盒上录像应保留 0 到 720 小时，0 为不录")
+	f.Check(in.RecordQuotaMB >= 0 && in.RecordQuotaMB <= 4_000_000, "recordQuotaMb", "盒上录像空间应为 0 到 4000000 MB")
 	f.Check(len(in.RegionCode) == 9 && street(in.RegionCode) != "", "regionCode", "请选择街镇（9 位区划代码）")
-	f.Check(in.Lng >= 120.8 && in.Lng <= 122.3, "lng", "经度应在上海范围内（120.8 到 122.3），收到 %g", in.Lng)
-	f.Check(in.Lat >= 30.6 && in.Lat <= 31.9, "lat", "纬度应在上海范围内（30.6 到 31.9），收到 %g", in.Lat)
+	in.place(&f)
 	f.Check(in.BoxID != "", "boxId", "请选择边缘盒")
 	if in.Transport == "" {
 		in.Transport = "tcp"
@@ -184,15 +174,6 @@ func (in *CameraInput) tags(f *errs.Fields) {
 	f.Check(len(out) <= 12, "tags", "标签不能超过 12 个")
 	slices.Sort(out)
 	in.Tags = out
-}
-
-// Shown is the legal status as it is at a moment: an approval runs out by
-// itself.
-func (l Legal) Shown(now time.Time) string {
-	if l.Status == "approved" && l.ValidTo != nil && *l.ValidTo <= clock.At(now) {
-		return "expired"
-	}
-	return l.Status
 }
 
 // Zone is a zone with the name of its shop.

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,26 +15,69 @@ import (
 func TestEvidenceNeedsReviewPublicationAndValidity(t *testing.T) {
 	now := testkit.Start()
 	past, future := clock.Ptr(now.Add(-time.Hour)), clock.Ptr(now.Add(time.Hour))
+	good := func(change func(l *Legal)) Legal {
+		l := Legal{Status: "approved", ReviewedAt: past, TechnicalAt: past, VerifiedTo: future, SignOnSite: true, PublishedAt: past}
+		change(&l)
+		return l
+	}
 	for _, c := range []struct {
-		name string
-		l    Legal
-		use  string
+		name   string
+		change func(l *Legal)
+		use    string
 	}{
-		{"all in order", Legal{Status: "approved", PublishedAt: past, ValidTo: future}, UseEvidence},
-		{"no end", Legal{Status: "approved", PublishedAt: past}, UseEvidence},
-		{"published this moment", Legal{Status: "approved", PublishedAt: clock.Ptr(now)}, UseEvidence},
-		{"not published", Legal{Status: "approved", ValidTo: future}, UseClue},
-		{"published later", Legal{Status: "approved", PublishedAt: future}, UseClue},
-		{"run out", Legal{Status: "approved", PublishedAt: past, ValidTo: past}, UseClue},
-		{"runs out this moment", Legal{Status: "approved", PublishedAt: past, ValidTo: clock.Ptr(now)}, UseClue},
-		{"pending", Legal{Status: "pending", PublishedAt: past, ValidTo: future}, UseClue},
-		{"expired", Legal{Status: "expired", PublishedAt: past, ValidTo: future}, UseClue},
+		{"all in order", func(l *Legal) { l.ValidTo = future }, UseEvidence},
+		{"no end", func(*Legal) {}, UseEvidence},
+		{"published this moment", func(l *Legal) { l.PublishedAt = clock.Ptr(now) }, UseEvidence},
+		{"not published", func(l *Legal) { l.PublishedAt = nil }, UseClue},
+		{"published later", func(l *Legal) { l.PublishedAt = future }, UseClue},
+		{"no legal review", func(l *Legal) { l.ReviewedAt = nil }, UseClue},
+		{"legal review to come", func(l *Legal) { l.ReviewedAt = future }, UseClue},
+		{"no technical review", func(l *Legal) { l.TechnicalAt = nil }, UseClue},
+		{"not verified", func(l *Legal) { l.VerifiedTo = nil }, UseClue},
+		{"verification ran out", func(l *Legal) { l.VerifiedTo = past }, UseClue},
+		{"verification runs out this moment", func(l *Legal) { l.VerifiedTo = clock.Ptr(now) }, UseClue},
+		{"no sign", func(l *Legal) { l.SignOnSite = false }, UseClue},
+		{"run out", func(l *Legal) { l.ValidTo = past }, UseClue},
+		{"runs out this moment", func(l *Legal) { l.ValidTo = clock.Ptr(now) }, UseClue},
+		{"pending", func(l *Legal) { l.Status = "pending" }, UseClue},
+		{"expired", func(l *Legal) { l.Status = "expired" }, UseClue},
 	} {
-		use, reason := c.l.At(now)
+		use, reason := good(c.change).At(now)
 		if use != c.use || reason == "" {
 			t.Errorf("%s: %s %s", c.name, use, reason)
 		}
+		if use == UseClue && !strings.Contains(reason, "仅作线索") {
+			t.Errorf("%s: the reason does not say what follows: %s", c.name, reason)
+		}
 	}
+}
+
+// What the kept columns say holds until the moment that next names.
+func TestLegalChangesWhenNextSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := clock.At(testkit.Start())
+		at := func(name string) *clock.Stamp {
+			if rapid.Bool().Draw(t, name+" set") {
+				v := now + clock.Stamp(rapid.Int64Range(-5, 5).Draw(t, name))
+				return &v
+			}
+			return nil
+		}
+		l := Legal{
+			Status: rapid.SampledFrom([]string{"approved", "approved", "pending"}).Draw(t, "status"), SignOnSite: rapid.Bool().Draw(t, "sign"),
+			ReviewedAt: at("review"), TechnicalAt: at("technical"), VerifiedTo: at("verified"), PublishedAt: at("published"), ValidTo: at("valid"),
+		}
+		use, reason := l.At(now.Time())
+		end := now + 10
+		if n := l.next(now); n != nil {
+			end = *n
+		}
+		for m := now; m < end; m++ {
+			if u, r := l.At(m.Time()); u != use || r != reason {
+				t.Fatalf("%+v changes %d ms on, next is %v", l, m-now, l.next(now))
+			}
+		}
+	})
 }
 
 func TestSegmentsOfReportsNeverOverlap(t *testing.T) {

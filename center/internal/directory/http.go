@@ -13,6 +13,7 @@ import (
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/coord"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/region"
@@ -21,10 +22,29 @@ import (
 
 // CameraLegal is the legal review of a camera.
 type CameraLegal struct {
-	Status      string       `json:"status" enum:"approved,pending,expired"`
-	PublishedAt *clock.Stamp `json:"publishedAt,omitempty"`
-	ValidTo     *clock.Stamp `json:"validTo,omitempty"`
-	Note        string       `json:"note,omitempty" maxLength:"800"`
+	Status         string       `json:"status" enum:"approved,pending,expired"`
+	ReviewedAt     *clock.Stamp `json:"reviewedAt,omitempty" doc:"The legal review"`
+	TechnicalAt    *clock.Stamp `json:"technicalAt,omitempty" doc:"The technical review"`
+	VerifiedTo     *clock.Stamp `json:"verifiedTo,omitempty" doc:"Until when the verification of the device is valid"`
+	SignOnSite     bool         `json:"signOnSite,omitempty"`
+	PublishedAt    *clock.Stamp `json:"publishedAt,omitempty"`
+	PublishedWhere string       `json:"publishedWhere,omitempty" maxLength:"800"`
+	ValidTo        *clock.Stamp `json:"validTo,omitempty"`
+	Note           string       `json:"note,omitempty" maxLength:"800"`
+}
+
+func (l CameraLegal) legal() Legal {
+	return Legal{
+		Status: l.Status, ReviewedAt: l.ReviewedAt, TechnicalAt: l.TechnicalAt, VerifiedTo: l.VerifiedTo, SignOnSite: l.SignOnSite,
+		PublishedAt: l.PublishedAt, PublishedWhere: l.PublishedWhere, ValidTo: l.ValidTo, Note: l.Note,
+	}
+}
+
+func legalOut(l Legal, now time.Time) CameraLegal {
+	return CameraLegal{
+		Status: l.Shown(now), ReviewedAt: l.ReviewedAt, TechnicalAt: l.TechnicalAt, VerifiedTo: l.VerifiedTo, SignOnSite: l.SignOnSite,
+		PublishedAt: l.PublishedAt, PublishedWhere: l.PublishedWhere, ValidTo: l.ValidTo, Note: l.Note,
+	}
 }
 
 // CameraItem is a camera in a list. Addresses hold no credentials.
@@ -36,8 +56,17 @@ type CameraItem struct {
 	RegionCode     string               `json:"regionCode"`
 	RegionName     string               `json:"regionName"`
 	StreetName     string               `json:"streetName"`
+	GBCode         string               `json:"gbCode"`
+	Road           string               `json:"road"`
 	Lng            float64              `json:"lng"`
 	Lat            float64              `json:"lat"`
+	East           float64              `json:"east" doc:"Shanghai 2000, metres; 0 when not computed"`
+	North          float64              `json:"north"`
+	CoordFrom      string               `json:"coordFrom" doc:"The system in which the place was typed"`
+	OwnerPlatform  string               `json:"ownerPlatform"`
+	RecordHours    int64                `json:"recordHours"`
+	RecordQuotaMB  int64                `json:"recordQuotaMb"`
+	Metres         *float64             `json:"metres,omitempty" doc:"Distance from the place that was searched"`
 	BoxID          string               `json:"boxId"`
 	BoxName        string               `json:"boxName"`
 	URL            string               `json:"url"`
@@ -85,8 +114,10 @@ func itemOf(x Listed, boxes map[string]string, now time.Time) CameraItem {
 		ID: c.ID, Code: c.Code, Name: c.Name, Address: c.Address, RegionCode: c.RegionCode, RegionName: c.RegionName,
 		StreetName: c.StreetName, Lng: c.Lng, Lat: c.Lat, BoxID: c.BoxID, BoxName: boxes[c.BoxID], URL: c.URL, SubURL: c.SubURL,
 		Username: c.Username, HasPassword: c.Password != "", Transport: c.Transport, IntervalMS: c.IntervalMS, SquadOrgID: c.SquadOrgID,
-		Tags:        c.Tags,
-		LegalReview: CameraLegal{c.Legal.Shown(now), c.Legal.PublishedAt, c.Legal.ValidTo, c.Legal.Note},
+		Tags:   c.Tags,
+		GBCode: c.GBCode, Road: c.Road, East: c.East, North: c.North, CoordFrom: string(c.CoordFrom), OwnerPlatform: c.OwnerPlatform,
+		RecordHours: c.RecordHours, RecordQuotaMB: c.RecordQuotaMB, Metres: x.Metres,
+		LegalReview: legalOut(c.Legal, now),
 		EvidenceUse: use, EvidenceReason: reason, State: h.State, StateSince: h.Since, Diagnosis: h.Diagnosis, Detail: h.Detail,
 		AsOf: h.AsOf, OpenAlerts: x.OpenAlerts, Snapshot: snapshotOf(c.Snapshot), Deleted: c.DeletedAt != nil, Rev: c.Rev,
 	}
@@ -99,37 +130,64 @@ func itemOf(x Listed, boxes map[string]string, now time.Time) CameraItem {
 
 // FilterParams is the query string that list, statistics and export share.
 type FilterParams struct {
-	Region  string `query:"region" pattern:"^[0-9]{2,9}$" patternDescription:"区划代码"`
-	State   string `query:"state" enum:"online,connecting,reconnecting,noVerdict,offline,refused,disabled,unknown"`
-	Kind    string `query:"kind" maxLength:"40" doc:"A tag"`
-	Box     string `query:"box" maxLength:"40"`
-	Legal   string `query:"legal" enum:"evidence,clue"`
-	BBox    string `query:"bbox" maxLength:"100" doc:"west,south,east,north in degrees; the border is inside"`
-	Deleted bool   `query:"deleted"`
+	Region  string  `query:"region" pattern:"^[0-9]{2,9}$" patternDescription:"区划代码"`
+	State   string  `query:"state" enum:"online,connecting,reconnecting,noVerdict,offline,refused,disabled,unknown"`
+	Kind    string  `query:"kind" maxLength:"40" doc:"A tag"`
+	Box     string  `query:"box" maxLength:"40"`
+	Legal   string  `query:"legal" enum:"evidence,clue"`
+	BBox    string  `query:"bbox" maxLength:"100" doc:"west,south,east,north in degrees; the border is inside"`
+	Road    string  `query:"road" maxLength:"160" doc:"A road; - is the cameras without one"`
+	Squad   string  `query:"squad" maxLength:"40"`
+	Owner   string  `query:"owner" maxLength:"160"`
+	Area    string  `query:"area" maxLength:"4000" doc:"A polygon lng,lat;lng,lat;…; its border is inside"`
+	Near    string  `query:"near" maxLength:"200" doc:"x,y of a place in the system of coords"`
+	Coords  string  `query:"coords" enum:"wgs84,cgcs2000,gcj02,bd09,sh2000" doc:"The system of near and bbox; wgs84 when empty"`
+	Metres  float64 `query:"metres" doc:"How far around near, 500 when 0"`
+	Deleted bool    `query:"deleted"`
 }
 
 func (i FilterParams) filter() (Filter, error) {
-	f := Filter{Region: region.Prefix(i.Region), State: i.State, Tag: i.Kind, Box: i.Box, Legal: i.Legal, Deleted: i.Deleted}
-	if i.BBox == "" {
-		return f, nil
-	}
-	parts := strings.Split(i.BBox, ",")
-	var b [4]float64
-	if len(parts) != 4 {
-		return f, errs.Invalidf("bbox", "范围应为 西,南,东,北 四个经纬度")
-	}
-	for k, p := range parts {
-		v, err := strconv.ParseFloat(strings.TrimSpace(p), 64)
-		if err != nil || !(v >= -180 && v <= 180) {
-			return f, errs.Invalidf("bbox", "范围的第 %d 个数不是经纬度", k+1)
+	f := Filter{Region: region.Prefix(i.Region), State: i.State, Tag: i.Kind, Box: i.Box, Legal: i.Legal, Squad: i.Squad, Owner: i.Owner, Deleted: i.Deleted}
+	if i.Road != "" {
+		road := i.Road
+		if road == "-" {
+			road = ""
 		}
-		b[k] = v
+		f.Road = &road
 	}
-	if b[0] > b[2] || b[1] > b[3] {
-		return f, errs.Invalidf("bbox", "范围应为 西,南,东,北：西不大于东，南不大于北")
+	var err error
+	if i.BBox != "" {
+		if f.BBox, err = parseBox(i.BBox, coord.System(i.Coords)); err != nil {
+			return f, err
+		}
 	}
-	f.BBox = &b
-	return f, nil
+	if i.Area != "" {
+		if f.Polygon, err = ParseArea("area", i.Area); err != nil {
+			return f, err
+		}
+	}
+	if i.Near != "" {
+		f.Near, err = parseNear(i.Near, coord.System(i.Coords), i.Metres)
+	}
+	return f, err
+}
+
+// FilterOf reads the query parameters of the list, for exports.
+func FilterOf(q map[string]string) (Filter, error) {
+	i := FilterParams{
+		Region: q["region"], State: q["state"], Kind: q["kind"], Box: q["box"], Legal: q["legal"], BBox: q["bbox"], Road: q["road"], Squad: q["squad"],
+		Owner: q["owner"], Area: q["area"], Near: q["near"], Coords: q["coords"], Deleted: q["deleted"] == "true",
+	}
+	if q["metres"] != "" {
+		v, err := strconv.ParseFloat(q["metres"], 64)
+		if err != nil {
+			return Filter{}, errs.Invalidf("metres", "距离应为数字")
+		}
+		i.Metres = v
+	}
+	f, err := i.filter()
+	f.Q = strings.TrimSpace(q["q"])
+	return f, err
 }
 
 type listInput struct {
@@ -183,7 +241,7 @@ func (s *Service) Register(api huma.API) {
 	httpx.Register(api, "camera.view", o(http.MethodGet, "/api/cameras/stats", "count-cameras", "Cameras by state, district or tag"),
 		func(ctx context.Context, in *struct {
 			FilterParams
-			By string `query:"by" enum:"state,district,tag" required:"true"`
+			By string `query:"by" enum:"state,district,street,tag,use,owner" required:"true"`
 			Q  string `query:"q" maxLength:"80"`
 		},
 		) (*httpx.Body[[]CameraBar], error) {

@@ -8,28 +8,35 @@ import (
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/coord"
 	"jiexun/center/internal/platform/httpx"
 )
 
 // CameraWrite is what a person writes about a camera.
 type CameraWrite struct {
-	Code        string      `json:"code" maxLength:"200"`
-	Name        string      `json:"name" maxLength:"400"`
-	Address     string      `json:"address" maxLength:"800"`
-	RegionCode  string      `json:"regionCode" maxLength:"12"`
-	Lng         float64     `json:"lng"`
-	Lat         float64     `json:"lat"`
-	BoxID       string      `json:"boxId" maxLength:"40"`
-	URL         string      `json:"url" maxLength:"1024"`
-	SubURL      string      `json:"subUrl,omitempty" maxLength:"1024"`
-	Username    string      `json:"username,omitempty" maxLength:"400"`
-	Password    string      `json:"password,omitempty" maxLength:"400" doc:"Empty keeps the stored one"`
-	Transport   string      `json:"transport,omitempty" maxLength:"10"`
-	IntervalMS  int64       `json:"intervalMs,omitempty"`
-	Tags        []string    `json:"tags,omitempty" maxItems:"40"`
-	LegalReview CameraLegal `json:"legalReview"`
-	SquadOrgID  string      `json:"squadOrgId,omitempty" maxLength:"40"`
-	Rev         int64       `json:"rev,omitempty"`
+	Code          string      `json:"code" maxLength:"200"`
+	Name          string      `json:"name" maxLength:"400"`
+	Address       string      `json:"address" maxLength:"800"`
+	RegionCode    string      `json:"regionCode" maxLength:"12"`
+	GBCode        string      `json:"gbCode,omitempty" maxLength:"40" doc:"20 digits after GB/T 28181"`
+	Road          string      `json:"road,omitempty" maxLength:"160" doc:"Taken from the address when empty"`
+	CoordSystem   string      `json:"coordSystem,omitempty" enum:"wgs84,cgcs2000,gcj02,bd09,sh2000" doc:"The system of lng and lat; sh2000 takes the metres east and north"`
+	Lng           float64     `json:"lng"`
+	Lat           float64     `json:"lat"`
+	OwnerPlatform string      `json:"ownerPlatform,omitempty" maxLength:"160"`
+	RecordHours   int64       `json:"recordHours,omitempty"`
+	RecordQuotaMB int64       `json:"recordQuotaMb,omitempty"`
+	BoxID         string      `json:"boxId" maxLength:"40"`
+	URL           string      `json:"url" maxLength:"1024"`
+	SubURL        string      `json:"subUrl,omitempty" maxLength:"1024"`
+	Username      string      `json:"username,omitempty" maxLength:"400"`
+	Password      string      `json:"password,omitempty" maxLength:"400" doc:"Empty keeps the stored one"`
+	Transport     string      `json:"transport,omitempty" maxLength:"10"`
+	IntervalMS    int64       `json:"intervalMs,omitempty"`
+	Tags          []string    `json:"tags,omitempty" maxItems:"40"`
+	LegalReview   CameraLegal `json:"legalReview"`
+	SquadOrgID    string      `json:"squadOrgId,omitempty" maxLength:"40"`
+	Rev           int64       `json:"rev,omitempty"`
 }
 
 func (b CameraWrite) input() CameraInput {
@@ -37,7 +44,8 @@ func (b CameraWrite) input() CameraInput {
 		Code: b.Code, Name: b.Name, Address: b.Address, RegionCode: b.RegionCode, Lng: b.Lng, Lat: b.Lat, BoxID: b.BoxID,
 		URL: b.URL, SubURL: b.SubURL, Username: b.Username, Password: b.Password, Transport: b.Transport, IntervalMS: b.IntervalMS,
 		Tags: b.Tags, SquadOrgID: b.SquadOrgID, Rev: b.Rev,
-		Legal: Legal{b.LegalReview.Status, b.LegalReview.PublishedAt, b.LegalReview.ValidTo, b.LegalReview.Note},
+		Legal: b.LegalReview.legal(), GBCode: b.GBCode, Road: b.Road, System: coord.System(b.CoordSystem), OwnerPlatform: b.OwnerPlatform,
+		RecordHours: b.RecordHours, RecordQuotaMB: b.RecordQuotaMB,
 	}
 }
 

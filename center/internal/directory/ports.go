@@ -17,9 +17,22 @@ type ConfigPublisher interface {
 	Publish(edge string, c edgev1.Config) error
 }
 
-// Pictures tells whether a picture is in the file store.
+// Pictures is the file store.
 type Pictures interface {
 	Has(ctx context.Context, sm3 string) (bool, error)
+	// Read gives the whole picture.
+	Read(ctx context.Context, sm3 string) ([]byte, error)
+}
+
+// Places finds an address; ok is false when nothing fits.
+type Places interface {
+	Locate(ctx context.Context, text string) (place Place, ok bool, err error)
+}
+
+// Place is an address that was found.
+type Place struct {
+	Name     string
+	Lng, Lat float64
 }
 
 // TopicState is published when cameras change their state.
@@ -38,4 +51,18 @@ type StateItem struct {
 	Diagnosis  string      `json:"diagnosis"`
 	RegionCode string      `json:"regionCode"`
 	Since      clock.Stamp `json:"since"`
+}
+
+// TopicChanged is published when cameras were written, made, deleted or
+// restored; their states have a topic of their own.
+const TopicChanged = "camera.changed"
+
+// Changed is the payload of camera.changed.
+type Changed struct {
+	Items []ChangedItem `json:"items"`
+}
+
+// ChangedItem names one camera of Changed.
+type ChangedItem struct {
+	ID string `json:"id"`
 }

@@ -83,7 +83,15 @@ func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.Lis
 	}
 	now := s.db.Now()
 	f.Q, f.Now = strings.TrimSpace(p.Q), now.UnixMilli()
-	items, total, err := list(ctx, s.db.Read(), who, f, p)
+	r := s.db.Read()
+	if err := f.prepare(ctx, r); err != nil {
+		return httpx.List[Listed]{}, err
+	}
+	items, err := page(ctx, r, who, f, p)
+	if err != nil {
+		return httpx.List[Listed]{}, err
+	}
+	total, err := count(ctx, r, who, f)
 	if err != nil {
 		return httpx.List[Listed]{}, err
 	}
@@ -119,7 +127,10 @@ func (s *Service) Stats(ctx context.Context, f Filter, by string) ([]Bar, error)
 	if err != nil {
 		return nil, err
 	}
-	f.Now = s.db.Now().UnixMilli()
+	f.Q, f.Now = strings.TrimSpace(f.Q), s.db.Now().UnixMilli()
+	if err := f.prepare(ctx, s.db.Read()); err != nil {
+		return nil, err
+	}
 	rows, err := stats(ctx, s.db.Read(), who, f, by)
 	if err != nil {
 		return nil, err
@@ -130,8 +141,18 @@ func (s *Service) Stats(ctx context.Context, f Filter, by string) ([]Bar, error)
 		switch by {
 		case "state":
 			name = StateLabel(r.Key)
-		case "district":
+		case "district", "street":
 			name = s.regions.Name(r.Key)
+		case "use":
+			name = map[string]string{UseEvidence: "可作证据", UseClue: "仅作线索"}[r.Key]
+		case "tag":
+			if r.Key == Untagged {
+				name = "未分类"
+			}
+		case "owner":
+			if r.Key == "" {
+				name = "未填写"
+			}
 		}
 		out[i] = Bar{r.Key, name, r.Count}
 	}

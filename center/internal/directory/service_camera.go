@@ -9,6 +9,7 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/events"
 )
 
 // Create adds a camera and sends its box the new desired state.
@@ -60,6 +61,13 @@ func (s *Service) write(ctx context.Context, act, verb, id string, in CameraInpu
 				return errs.Conflict("点位“" + old.Name + "”已被他人修改，请刷新后再改")
 			}
 		}
+		state := Unknown
+		if id != "" {
+			var err error
+			if state, err = lockState(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		c, err := store(ctx, tx, in, s.merge(old, in))
 		if err != nil {
 			return err
@@ -77,12 +85,42 @@ func (s *Service) write(ctx context.Context, act, verb, id string, in CameraInpu
 				return err
 			}
 		}
-		return s.rebuild(ctx, tx, c.BoxID)
+		if err := s.rebuild(ctx, tx, c.BoxID); err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, []settled{{old, c, state}})
 	})
 	if err != nil {
 		return Camera{}, fmt.Errorf("%s: %w", act, err)
 	}
 	return out, nil
+}
+
+// settled is a camera before and after a change, and the state in which it
+// is.
+type settled struct {
+	old, next Camera
+	state     string
+}
+
+// settle brings keys, numbers and suggestions in line with changed cameras
+// and tells of them. It comes last in a transaction.
+func (s *Service) settle(ctx context.Context, tx db.Tx, list []settled) error {
+	numbers, cams, out := tally{}, make([]Camera, len(list)), Changed{}
+	for i, x := range list {
+		numbers.add(x.old, x.state, -1)
+		numbers.add(x.next, x.state, 1)
+		cams[i] = x.next
+		out.Items = append(out.Items, ChangedItem{ID: x.next.ID})
+	}
+	if err := saveKeys(ctx, tx, cams); err != nil {
+		return err
+	}
+	if err := numbers.save(ctx, tx); err != nil {
+		return err
+	}
+	tx.AfterCommit(s.wake)
+	return events.Publish(ctx, tx, TopicChanged, out)
 }
 
 func (s *Service) checkBox(ctx context.Context, id string) error {
@@ -102,13 +140,28 @@ func (s *Service) merge(c Camera, in CameraInput) Camera {
 	c.RegionCode = in.RegionCode
 	c.RegionName = s.regions.Name(s.regions.District(in.RegionCode))
 	c.StreetName = s.regions.Street(in.RegionCode)
-	c.Lng, c.Lat, c.BoxID = in.Lng, in.Lat, in.BoxID
+	c.Lng, c.Lat, c.BoxID, c.CoordFrom = in.Lng, in.Lat, in.BoxID, in.typed
+	c.GBCode, c.OwnerPlatform, c.RecordHours, c.RecordQuotaMB = in.GBCode, in.OwnerPlatform, in.RecordHours, in.RecordQuotaMB
+	if c.Road = in.Road; c.Road == "" {
+		c.Road = RoadOf(in.Address)
+	}
 	c.URL, c.SubURL, c.Username = in.URL, in.SubURL, in.Username
 	if in.Username == "" {
 		c.Password = ""
 	}
 	c.Transport, c.IntervalMS, c.Tags, c.Legal, c.SquadOrgID = in.Transport, in.IntervalMS, in.Tags, in.Legal, in.SquadOrgID
+	s.derive(&c)
 	return c
+}
+
+// derive fills what follows from a camera's own fields.
+func (s *Service) derive(c *Camera) {
+	c.search = searchText(*c)
+	var err error
+	if c.East, c.North, err = plane(c.Lng, c.Lat); err != nil {
+		c.East, c.North = 0, 0 // outside of the plane's profile
+		s.log.Warn("Shanghai 2000 of a camera", "camera", c.Code, "err", err)
+	}
 }
 
 // trace is the part of a camera that the audit record keeps: no secrets.
@@ -117,7 +170,7 @@ func trace(c Camera) any {
 		return nil
 	}
 	return map[string]any{
-		"code": c.Code, "name": c.Name, "address": c.Address, "regionCode": c.RegionCode, "boxId": c.BoxID, "url": c.URL,
+		"code": c.Code, "gbCode": c.GBCode, "name": c.Name, "address": c.Address, "road": c.Road, "regionCode": c.RegionCode, "lng": c.Lng, "lat": c.Lat, "boxId": c.BoxID, "ownerPlatform": c.OwnerPlatform, "url": c.URL,
 		"subUrl": c.SubURL, "username": c.Username, "tags": c.Tags, "legal": c.Legal, "deleted": c.DeletedAt != nil, "rev": c.Rev,
 	}
 }
@@ -155,6 +208,10 @@ func (s *Service) flip(ctx context.Context, id string, rev int64, del bool) (Cam
 			return errs.Conflict("点位“" + c.Name + "”没有被删除，不需要恢复")
 		}
 		before := c
+		state, err := lockState(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		c.DeletedAt = nil
 		if del {
 			c.DeletedAt = clock.Ptr(tx.Now())
@@ -169,7 +226,10 @@ func (s *Service) flip(ctx context.Context, id string, rev int64, del bool) (Cam
 		if err != nil {
 			return err
 		}
-		return s.rebuild(ctx, tx, c.BoxID)
+		if err := s.rebuild(ctx, tx, c.BoxID); err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, []settled{{before, out, state}})
 	})
 	if err != nil {
 		return Camera{}, fmt.Errorf("%s: %w", act, err)

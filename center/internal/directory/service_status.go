@@ -106,6 +106,7 @@ func (s *Service) Age(ctx context.Context) error {
 // moveAll stores the moves, their segments and one event for the screens.
 func (s *Service) moveAll(ctx context.Context, tx db.Tx, list []move) error {
 	next := []Health{}
+	numbers := tally{}
 	out := StateChanged{Items: []StateItem{}}
 	for _, m := range list {
 		next = append(next, m.next)
@@ -120,6 +121,21 @@ func (s *Service) moveAll(ctx context.Context, tx db.Tx, list []move) error {
 		})
 	}
 	if err := saveStates(ctx, tx, next); err != nil {
+		return err
+	}
+	tags, err := tagsOfChanged(ctx, tx, list)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if m.next.State == m.camera.Health.State {
+			continue
+		}
+		c := Camera{ID: m.camera.ID, RegionCode: m.camera.RegionCode, Road: m.camera.Road, Tags: tags[m.camera.ID]}
+		numbers.add(c, m.camera.Health.State, -1)
+		numbers.add(c, m.next.State, 1)
+	}
+	if err := numbers.save(ctx, tx); err != nil {
 		return err
 	}
 	if len(out.Items) == 0 {

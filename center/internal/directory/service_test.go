@@ -62,7 +62,9 @@ func (a album) Has(_ context.Context, sm3 string) (bool, error) {
 	return ok && n == 0, nil
 }
 
-func setUp(t *testing.T, d *db.DB) (*directory.Service, *line) {
+func (a album) Read(context.Context, string) ([]byte, error) { return nil, errs.NotFound("图片") }
+
+func setUp(t testing.TB, d *db.DB) (*directory.Service, *line) {
 	t.Helper()
 	tree, err := base.Regions()
 	if err != nil {
@@ -92,7 +94,9 @@ func input(i int, region string) directory.CameraInput {
 		Legal: directory.Legal{Status: []string{"approved", "pending"}[i%2]},
 	}
 	if i%4 == 0 {
-		in.Legal.PublishedAt = clock.Ptr(testkit.Start())
+		then := clock.Ptr(testkit.Start())
+		in.Legal.ReviewedAt, in.Legal.TechnicalAt, in.Legal.PublishedAt, in.Legal.SignOnSite = then, then, then, true
+		in.Legal.VerifiedTo = clock.Ptr(testkit.Start().AddDate(1, 0, 0))
 	}
 	return in
 }

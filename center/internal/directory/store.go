@@ -3,11 +3,13 @@ package directory
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/coord"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
 )
@@ -36,16 +38,34 @@ type cameraRow struct {
 	LegalPublishedAt *clock.Stamp
 	LegalValidToAt   *clock.Stamp
 	LegalNote        string
-	SnapshotSM3      string `bun:"snapshot_sm3"`
-	SnapshotWidth    int
-	SnapshotHeight   int
-	SnapshotAt       *clock.Stamp
-	Search           string
-	CreatedAt        clock.Stamp
-	UpdatedAt        clock.Stamp
-	DeletedAt        *clock.Stamp
-	ZonesRev         int64
-	Rev              int64
+	GBCode           string `bun:"gb_code"`
+	Road             string
+	OwnerPlatform    string
+	CoordFrom        string
+	ShE              float64 `bun:"sh_e"`
+	ShN              float64 `bun:"sh_n"`
+
+	LegalReviewedAt     *clock.Stamp
+	TechnicalReviewedAt *clock.Stamp
+	VerifiedToAt        *clock.Stamp
+	SignOnSite          bool
+	PublishedWhere      string
+	LegalUse            string
+	LegalReason         string
+	LegalNextAt         *clock.Stamp
+	RecordHours         int64
+	RecordQuotaMB       int64 `bun:"record_quota_mb"`
+
+	SnapshotSM3    string `bun:"snapshot_sm3"`
+	SnapshotWidth  int
+	SnapshotHeight int
+	SnapshotAt     *clock.Stamp
+	Search         string
+	CreatedAt      clock.Stamp
+	UpdatedAt      clock.Stamp
+	DeletedAt      *clock.Stamp
+	ZonesRev       int64
+	Rev            int64
 }
 
 func (r *cameraRow) camera() Camera {
@@ -53,7 +73,12 @@ func (r *cameraRow) camera() Camera {
 		ID: r.ID, Code: r.Code, Name: r.Name, Address: r.Address, RegionCode: r.RegionCode, RegionName: r.RegionName,
 		StreetName: r.StreetName, Lng: r.Lng, Lat: r.Lat, BoxID: r.BoxID, URL: r.URL, SubURL: r.SubURL, Username: r.Username,
 		Password: r.Password, Transport: r.Transport, IntervalMS: r.IntervalMS, SquadOrgID: r.SquadOrgID, ReferenceSM3: r.ReferenceSM3,
-		Tags: []string{}, Legal: Legal{r.LegalStatus, r.LegalPublishedAt, r.LegalValidToAt, r.LegalNote},
+		Tags: []string{}, Legal: Legal{
+			Status: r.LegalStatus, ReviewedAt: r.LegalReviewedAt, TechnicalAt: r.TechnicalReviewedAt, VerifiedTo: r.VerifiedToAt, SignOnSite: r.SignOnSite,
+			PublishedAt: r.LegalPublishedAt, PublishedWhere: r.PublishedWhere, ValidTo: r.LegalValidToAt, Note: r.LegalNote,
+		},
+		GBCode: r.GBCode, Road: r.Road, East: r.ShE, North: r.ShN, CoordFrom: coord.System(r.CoordFrom), OwnerPlatform: r.OwnerPlatform,
+		RecordHours: r.RecordHours, RecordQuotaMB: r.RecordQuotaMB, search: r.Search,
 		Snapshot:  Snapshot{r.SnapshotSM3, r.SnapshotWidth, r.SnapshotHeight, r.SnapshotAt},
 		DeletedAt: r.DeletedAt, ZonesRev: r.ZonesRev, Rev: r.Rev,
 	}
@@ -65,8 +90,11 @@ func rowOf(c Camera) *cameraRow {
 		StreetName: c.StreetName, Lng: c.Lng, Lat: c.Lat, BoxID: c.BoxID, URL: c.URL, SubURL: c.SubURL, Username: c.Username,
 		Password: c.Password, Transport: c.Transport, IntervalMS: c.IntervalMS, SquadOrgID: c.SquadOrgID, ReferenceSM3: c.ReferenceSM3,
 		LegalStatus: c.Legal.Status, LegalPublishedAt: c.Legal.PublishedAt, LegalValidToAt: c.Legal.ValidTo, LegalNote: c.Legal.Note,
+		LegalReviewedAt: c.Legal.ReviewedAt, TechnicalReviewedAt: c.Legal.TechnicalAt, VerifiedToAt: c.Legal.VerifiedTo, SignOnSite: c.Legal.SignOnSite,
+		PublishedWhere: c.Legal.PublishedWhere, GBCode: c.GBCode, Road: c.Road, OwnerPlatform: c.OwnerPlatform, CoordFrom: string(c.CoordFrom), ShE: c.East, ShN: c.North,
+		RecordHours: c.RecordHours, RecordQuotaMB: c.RecordQuotaMB,
 		SnapshotSM3: c.Snapshot.SM3, SnapshotWidth: c.Snapshot.Width, SnapshotHeight: c.Snapshot.Height, SnapshotAt: c.Snapshot.At,
-		Search: c.Code + " " + c.Name + " " + c.Address + " " + c.RegionName + " " + c.StreetName, DeletedAt: c.DeletedAt, ZonesRev: c.ZonesRev, Rev: c.Rev,
+		Search: c.search, DeletedAt: c.DeletedAt, ZonesRev: c.ZonesRev, Rev: c.Rev,
 	}
 }
 
@@ -136,20 +164,30 @@ func saveTags(ctx context.Context, tx db.Tx, id string, tags []string) error {
 }
 
 // codeTaken is the conflict of two cameras with one code.
-func codeTaken(err error, code string) error {
-	if db.Duplicate(err) {
-		return errs.Invalidf("code", "点位编号 %s 已被另一个点位使用", code)
+func codeTaken(err error, c Camera) error {
+	switch {
+	case db.Duplicate(err) && strings.Contains(err.Error(), "gb"):
+		return errs.Invalidf("gbCode", "国标编码 %s 已被另一个点位使用", c.GBCode)
+	case db.Duplicate(err):
+		return errs.Invalidf("code", "点位编号 %s 已被另一个点位使用", c.Code)
 	}
-	return fmt.Errorf("save camera %s: %w", code, err)
+	return fmt.Errorf("save camera %s: %w", c.Code, err)
+}
+
+// judged fills what the legal facts say at a moment.
+func (r *cameraRow) judged(l Legal, now clock.Stamp) {
+	r.LegalUse, r.LegalReason = l.At(now.Time())
+	r.LegalNextAt = l.next(now)
 }
 
 func insertCamera(ctx context.Context, tx db.Tx, c Camera) error {
-	r := rowOf(c)
-	r.CreatedAt, r.UpdatedAt = clock.At(tx.Now()), clock.At(tx.Now())
+	r, now := rowOf(c), clock.At(tx.Now())
+	r.CreatedAt, r.UpdatedAt = now, now
+	r.judged(c.Legal, now)
 	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
-		return codeTaken(err, c.Code)
+		return codeTaken(err, c)
 	}
-	h := &stateRow{CameraID: c.ID, State: Unknown, SinceAt: clock.At(tx.Now())}
+	h := &stateRow{CameraID: c.ID, State: Unknown, SinceAt: now}
 	if _, err := tx.NewInsert().Model(h).Exec(ctx); err != nil {
 		return fmt.Errorf("save the state of camera %s: %w", c.Code, err)
 	}
@@ -160,11 +198,12 @@ func updateCamera(ctx context.Context, tx db.Tx, c Camera) (Camera, error) {
 	r := rowOf(c)
 	r.Rev++
 	r.UpdatedAt = clock.At(tx.Now())
+	r.judged(c.Legal, r.UpdatedAt)
 	res, err := tx.NewUpdate().Model(r).
 		ExcludeColumn("created_at", "zones_rev", "snapshot_sm3", "snapshot_width", "snapshot_height", "snapshot_at").
 		Where("c.id = ? AND c.rev = ?", c.ID, c.Rev).Exec(ctx)
 	if err != nil {
-		return c, codeTaken(err, c.Code)
+		return c, codeTaken(err, c)
 	}
 	n, err := res.RowsAffected()
 	if err != nil {

@@ -47,6 +47,7 @@ type known struct {
 	ID         string
 	Name       string
 	RegionCode string
+	Road       string
 	Health     Health
 }
 
@@ -68,16 +69,39 @@ func loadKnown(ctx context.Context, tx db.Tx, narrow func(*bun.SelectQuery) *bun
 		stateRow
 		Name       string
 		RegionCode string
+		Road       string
 	}
 	q := tx.NewSelect().TableExpr("dir_states AS s").
-		ColumnExpr("s.camera_id, s.state, s.since_at, s.diagnosis, s.detail, s.as_of_at, s.status, c.name, c.region_code").
+		ColumnExpr("s.camera_id, s.state, s.since_at, s.diagnosis, s.detail, s.as_of_at, s.status, c.name, c.region_code, c.road").
 		Join("JOIN dir_cameras AS c ON c.id = s.camera_id").Where("c.deleted_at IS NULL").OrderExpr("s.camera_id")
 	if err := db.ForUpdate(tx, narrow(q)).Scan(ctx, &rows); err != nil {
 		return nil, fmt.Errorf("load camera states: %w", err)
 	}
 	out := make([]known, len(rows))
 	for i := range rows {
-		out[i] = known{ID: rows[i].CameraID, Name: rows[i].Name, RegionCode: rows[i].RegionCode, Health: rows[i].health()}
+		out[i] = known{ID: rows[i].CameraID, Name: rows[i].Name, RegionCode: rows[i].RegionCode, Road: rows[i].Road, Health: rows[i].health()}
+	}
+	return out, nil
+}
+
+// tagsOfChanged loads the tags of the cameras that changed their state.
+func tagsOfChanged(ctx context.Context, tx db.Tx, list []move) (map[string][]string, error) {
+	cams := []Camera{}
+	for _, m := range list {
+		if m.next.State != m.camera.Health.State {
+			cams = append(cams, Camera{ID: m.camera.ID})
+		}
+	}
+	ptr := make([]*Camera, len(cams))
+	for i := range cams {
+		ptr[i] = &cams[i]
+	}
+	if err := fillTags(ctx, tx, ptr); err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for _, c := range cams {
+		out[c.ID] = c.Tags
 	}
 	return out, nil
 }

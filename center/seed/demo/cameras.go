@@ -47,7 +47,8 @@ func (s *seeder) legal(approved bool) directory.Legal {
 	}
 	now := s.Clock.Now()
 	return directory.Legal{
-		Status: "approved", PublishedAt: clock.Ptr(now.AddDate(0, -2, 0)), ValidTo: clock.Ptr(now.AddDate(1, 0, 0)),
+		Status: "approved", ReviewedAt: clock.Ptr(now.AddDate(0, -3, 0)), TechnicalAt: clock.Ptr(now.AddDate(0, -3, 0)), VerifiedTo: clock.Ptr(now.AddDate(1, 0, 0)), SignOnSite: true,
+		PublishedAt: clock.Ptr(now.AddDate(0, -2, 0)), PublishedWhere: "区政府网站（演示）", ValidTo: clock.Ptr(now.AddDate(1, 0, 0)),
 		Note: "演示：已审核并公示",
 	}
 }
