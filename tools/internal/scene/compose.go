@@ -126,7 +126,7 @@ func (a *Assets) New(ctx context.Context, spec Spec) (*Composer, error) {
 		v.crop.w, v.crop.h, v.crop.x, v.crop.y, mirror, v.w, v.h,
 		.94+.14*rng.Float64(), .72+.28*rng.Float64(), .93+.09*rng.Float64())
 	var err error
-	if c.st, err = makeStreet(a.fonts, v, rng); err != nil {
+	if c.st, err = makeStreet(a.fonts, v, rng, nil); err != nil {
 		return nil, err
 	}
 	plate := newFrame(clipW, clipH)

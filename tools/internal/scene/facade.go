@@ -47,16 +47,23 @@ func plateColours() [][2]colour {
 	}
 }
 
-// makeShops divides a wall of the given length.
-func makeShops(rng *rand.Rand, length float64) []shop {
+// makeShops divides a wall of the given length. With names given it has as
+// many shops, in their order; else as many as fit, with common names.
+func makeShops(rng *rand.Rand, length float64, names [][2]string) []shop {
 	n := max(1, int(length/4.0))
 	words, colours := rng.Perm(len(shopWords())), rng.Perm(len(plateColours()))
+	if len(names) > 0 {
+		n = len(names)
+	}
 	frames := []colour{rgb(0xB9BDC1), rgb(0x5A4636), rgb(0x3E4A46), rgb(0xD8D8D4)}
 	awnings := []colour{rgb(0xB23A32), rgb(0x2F6E57), rgb(0x36609A), rgb(0xC08A2E)}
 	var out []shop
 	w := length / float64(n)
 	for i := range n {
 		t, c := shopWords()[words[i%len(words)]], plateColours()[colours[i%len(colours)]]
+		if len(names) > 0 {
+			t = names[i]
+		}
 		s := shop{name: t[0], line: t[1], x: float64(i) * w, w: w, plate: c[0], ink: c[1],
 			frame: frames[rng.IntN(len(frames))], serif: rng.IntN(4) == 0,
 			hasAwning: rng.IntN(3) == 0, awning: awnings[rng.IntN(len(awnings))], seed: rng.Uint32()}

@@ -45,7 +45,7 @@ func lampPost() [][]vec2 {
 
 const lampFoot = 392
 
-func makeStreet(f *Fonts, v *view, rng *rand.Rand) (*street, error) {
+func makeStreet(f *Fonts, v *view, rng *rand.Rand, names [][2]string) (*street, error) {
 	p, q := wallFoot()
 	s := &street{v: v, a: groundAt(p), b: groundAt(q), seed: rng.Uint32()}
 	d := vec3{s.b.x - s.a.x, 0, s.b.z - s.a.z}
@@ -55,7 +55,7 @@ func makeStreet(f *Fonts, v *view, rng *rand.Rand) (*street, error) {
 	if s.out.z > 0 {
 		s.out = vec3{-s.out.x, 0, -s.out.z}
 	}
-	s.shops = makeShops(rng, s.length)
+	s.shops = makeShops(rng, s.length, names)
 	var err error
 	if s.texture, err = wallTexture(f, s.shops, s.length, rng); err != nil {
 		return nil, err
