@@ -180,3 +180,29 @@ func (g webhookGateway) Send(ctx context.Context, c Config, m Message) (string, 
 	}, nil)
 	return m.ID, err
 }
+
+// ownerGateway pushes to shops and citizens: POST /owner/push. A shop is found
+// by its credit code or its telephone number.
+type ownerGateway struct{ httpGateway }
+
+// unbound is the gateway's answer when nobody has an account for a shop.
+const unbound = 1004
+
+// Send implements Gateway.
+func (g ownerGateway) Send(ctx context.Context, c Config, m Message) (string, error) {
+	in := map[string]any{
+		"bizId": m.ID, "title": m.Title, "content": strings.TrimSpace(strings.ReplaceAll(m.Body, linkVar, "")), "url": m.URL,
+		"expireAt": m.ExpireAt.UTC().Format(time.RFC3339), "creditCode": m.Org, "mobile": m.To,
+	}
+	if m.To == m.Org {
+		in["mobile"] = ""
+	}
+	var out coded
+	if err := g.post(ctx, c, "owner/push", in, &out); err != nil {
+		return "", err
+	}
+	if out.Code != nil && *out.Code == unbound {
+		return "", &Refused{Reason: "没有绑定随申办账号", Final: true}
+	}
+	return out.id()
+}

@@ -178,7 +178,7 @@ func page(res httpx.List[sendRow], p httpx.Paging, err error) (*httpx.Body[httpx
 
 // LogParams is the query string of the send log.
 type LogParams struct {
-	Channel string `query:"channel" enum:"inapp,sms,ssb,mail,webhook"`
+	Channel string `query:"channel" enum:"inapp,sms,ssb,mail,webhook,ssbc"`
 	State   string `query:"state" enum:"queued,sending,sent,delivered,read,failed,expired,cancelled,skipped"`
 	Change  string `query:"change" maxLength:"20"`
 	Person  string `query:"person" maxLength:"40"`

@@ -23,10 +23,15 @@ const (
 	SSB     = "ssb" // 随申办政务云
 	Mail    = "mail"
 	Webhook = "webhook"
+	// Owner is the side of 随申办 that shops and citizens use.
+	Owner = "ssbc"
 )
 
 // ChannelCodes lists the channels in the order of screens.
-func ChannelCodes() []string { return []string{InApp, SMS, SSB, Mail, Webhook} }
+func ChannelCodes() []string { return append(personChannels(), Owner) }
+
+// personChannels are those by which people of the organisation are told.
+func personChannels() []string { return []string{InApp, SMS, SSB, Mail, Webhook} }
 
 // ChannelName is the word for a channel.
 func ChannelName(code string) string {
@@ -41,6 +46,8 @@ func ChannelName(code string) string {
 		return "邮件"
 	case Webhook:
 		return "Webhook"
+	case Owner:
+		return "随申办市民端"
 	}
 	return code
 }

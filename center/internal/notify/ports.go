@@ -55,21 +55,27 @@ type Message struct {
 	Title string
 	Body  string
 	URL   string
+	// Org is the credit code of an enterprise outside, if it is known.
+	Org string
 	// ItemID names the to-do, Change what happened to it.
 	ItemID, Kind, Change string
 	ExpireAt             time.Time
 }
 
 // Refused says that the gateway answered and will not take the message.
-type Refused struct{ Reason string }
+type Refused struct {
+	Reason string
+	// Final says that trying again will not help.
+	Final bool
+}
 
 // Error implements error.
 func (r *Refused) Error() string { return "gateway refused: " + r.Reason }
 
-func refused(err error) (string, bool) {
+func refused(err error) (reason string, final, ok bool) {
 	var r *Refused
 	if errors.As(err, &r) {
-		return r.Reason, true
+		return r.Reason, r.Final, true
 	}
-	return "", false
+	return "", false, false
 }

@@ -48,7 +48,7 @@ func seedTemplates(now clock.Stamp) []templateRow {
 		{"todo.overdue", "已超期", "已超期：{{标题}}", "{{姓名}}，待办“{{标题}}”已{{剩余}}，原定 {{期限}} 前办理。{{摘要}}。", "待办“{{标题}}”已{{剩余}}，请立即办理。{{链接}}"},
 		{"todo.closed", "已办结", "已办结：{{标题}}", "{{姓名}}，您发起的“{{标题}}”已办结。{{摘要}}。", "您发起的“{{标题}}”已办结。"},
 	} {
-		for _, ch := range ChannelCodes() {
+		for _, ch := range personChannels() {
 			r := templateRow{
 				ID: "seed-" + t.code + "-" + ch, Code: t.code, Channel: ch, Version: 1, Name: t.name, Title: t.title, Body: t.body, State: "approved",
 				WrittenBy: "system", WrittenName: "系统内置", WrittenAt: now, DecidedBy: "system", DecidedName: "系统内置", DecidedAt: &now, Rev: 1,

@@ -43,6 +43,7 @@ type Service struct {
 	log      *slog.Logger
 	gateways map[string]Gateway
 	wakes    map[string]chan struct{}
+	outside  Outside
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 }
@@ -59,7 +60,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	s := &Service{db: o.DB, todo: o.Todo, people: o.People, secrets: o.Secrets, tickets: o.Tickets, stream: o.Stream, log: o.Log, gateways: o.Gateways, wakes: map[string]chan struct{}{}}
 	if s.gateways == nil {
 		h := newHTTP(s.now)
-		s.gateways = map[string]Gateway{SMS: smsGateway{h}, SSB: ssbGateway{h}, Webhook: webhookGateway{h}, Mail: mailGateway{s.now}}
+		s.gateways = map[string]Gateway{SMS: smsGateway{h}, SSB: ssbGateway{h}, Webhook: webhookGateway{h}, Owner: ownerGateway{h}, Mail: mailGateway{s.now}}
 	}
 	for code := range s.gateways {
 		s.wakes[code] = make(chan struct{}, 1)
@@ -259,6 +260,11 @@ func addressOf(channel string, c Contact, p prefRow, hook string) string {
 		return c.Phone
 	case Mail:
 		return p.Mail
+	case Owner:
+		if c.Phone == "" {
+			return c.Account
+		}
+		return c.Phone
 	case SSB, Webhook, InApp:
 		return c.Account
 	}
@@ -280,6 +286,9 @@ func shownAddress(channel string, c Contact, p prefRow, hook string) string {
 func addressName(channel string) string {
 	if channel == SMS {
 		return "手机号"
+	}
+	if channel == Owner {
+		return "手机号或统一社会信用代码"
 	}
 	return "邮件地址"
 }

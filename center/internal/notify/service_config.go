@@ -181,7 +181,7 @@ func (s *Service) WriteTemplate(ctx context.Context, in TemplateInput) (template
 	in.Code, in.Name = strings.TrimSpace(in.Code), strings.TrimSpace(in.Name)
 	f.Check(in.Code != "" && len(in.Code) <= 40 && strings.Trim(in.Code, "abcdefghijklmnopqrstuvwxyz0123456789._-") == "", "code", "模板编码应为 1 到 40 个小写字母、数字、点或横线")
 	f.Check(in.Name != "" && len([]rune(in.Name)) <= 30, "name", "模板名称应为 1 到 30 个字")
-	f.Check(slices.Contains(ChannelCodes(), in.Channel), "channel", "请选择通道")
+	f.Check(slices.Contains(personChannels(), in.Channel), "channel", "请选择通道")
 	checkTemplate(&f, in.Channel, in.Title, in.Body)
 	if err := f.Err(); err != nil {
 		return t, err
@@ -350,7 +350,7 @@ func (r ruleRow) check() error {
 	f.Check(r.Audience != "" && !slices.ContainsFunc(list(r.Audience), func(a string) bool {
 		return !slices.Contains([]string{ToAssignee, ToGroup, ToStarter, ToCC, ToLeader}, a)
 	}), "audience", "请选择收件人：办理人、候选组、发起人、抄送人或上级")
-	f.Check(r.Channels != "" && !slices.ContainsFunc(list(r.Channels), func(c string) bool { return !slices.Contains(ChannelCodes(), c) }), "channels", "请至少选择一个通道")
+	f.Check(r.Channels != "" && !slices.ContainsFunc(list(r.Channels), func(c string) bool { return !slices.Contains(personChannels(), c) }), "channels", "请至少选择一个通道")
 	f.Check(r.Template != "", "template", "请选择模板")
 	f.Check(r.MinPriority >= 0 && r.MinPriority <= 2, "minPriority", "优先级应为 0 到 2")
 	f.Check(r.DedupeMinutes >= 0 && r.DedupeMinutes <= 1440, "dedupeMinutes", "去重时间应在 0 到 1440 分钟之间")
@@ -398,7 +398,7 @@ func (s *Service) SavePrefs(ctx context.Context, in prefRow) error {
 		checkQuiet(&f, in.QuietFrom, in.QuietTo)
 	}
 	for _, c := range list(in.Off) {
-		f.Check(slices.Contains(ChannelCodes(), c) && c != InApp, "off", "站内消息不能关闭，其余通道可以")
+		f.Check(slices.Contains(personChannels(), c) && c != InApp, "off", "站内消息不能关闭，其余通道可以")
 	}
 	if in.Mail != "" {
 		_, err := mail.ParseAddress(in.Mail)

@@ -150,7 +150,7 @@ func (s *Service) take(ctx context.Context, tx db.Tx, ch channelRow, r *sendRow)
 	if err != nil {
 		return nil, err
 	}
-	c, ok, err := s.people.Contact(ctx, r.Person)
+	c, ok, err := s.contactOf(ctx, tx, r)
 	if err != nil {
 		return nil, fmt.Errorf("read contact: %w", err)
 	}
@@ -166,12 +166,15 @@ func (s *Service) take(ctx context.Context, tx db.Tx, ch channelRow, r *sendRow)
 	default:
 		r.State, r.Attempts, r.NextAt = Sending, r.Attempts+1, now+leaseMS
 	}
-	if err := setSend(ctx, tx, r); err != nil || r.State != Sending {
+	if err := s.progress(ctx, tx, r); err != nil || r.State != Sending {
 		return nil, err
 	}
 	m := Message{
 		ID: r.ID, Op: r.Op, To: to, Title: r.Title, Body: r.Body, ItemID: r.ItemID, Kind: r.Kind, Change: r.Change,
 		ExpireAt: r.CreatedAt.Time().Add(time.Duration(ch.ExpireHours) * time.Hour),
+	}
+	if r.Outside == 1 {
+		m.Org = c.Account
 	}
 	if m.URL, err = s.link(ctx, tx, ch.Code, r); err != nil {
 		return nil, err
@@ -207,6 +210,16 @@ func (s *Service) hold(ctx context.Context, tx db.Tx, ch channelRow, p prefRow, 
 // link makes the address in a notice: a text message opens its to-do once
 // without signing in.
 func (s *Service) link(ctx context.Context, tx db.Tx, channel string, r *sendRow) (string, error) {
+	if r.Outside == 1 {
+		if !strings.Contains(r.Body, linkVar) && channel != Owner {
+			return "", nil
+		}
+		url, err := s.outside.Link(ctx, tx, r.ItemID)
+		if err != nil {
+			return "", fmt.Errorf("make link for message %s: %w", r.ID, err)
+		}
+		return url, nil
+	}
 	path := r.Path
 	if r.PhonePath != "" {
 		path = "/m" + r.PhonePath
@@ -249,7 +262,7 @@ func (s *Service) settle(ctx context.Context, code string, p *parcel) error {
 		}
 		now := clock.At(tx.Now())
 		arrived := r.State == Delivered || r.State == Read
-		if reason, no := refused(p.err); arrived && p.err != nil {
+		if reason, final, no := refused(p.err); arrived && p.err != nil {
 			ch.Fails = 0 // the answer was lost, the report was not
 		} else if no {
 			ch.Fails, ch.OpenUntilAt = 0, 0 // it answers
@@ -257,6 +270,9 @@ func (s *Service) settle(ctx context.Context, code string, p *parcel) error {
 			r.State, r.Reason, r.NextAt = Queued, reason, now+ch.retry()
 			if r.Refusals >= ch.Tries {
 				r.State, r.Reason = Failed, fmt.Sprintf("试了 %d 次：%s", r.Refusals, reason)
+			}
+			if final {
+				r.State, r.Reason = Failed, reason
 			}
 		} else if p.err != nil {
 			ch.Fails++
@@ -272,7 +288,7 @@ func (s *Service) settle(ctx context.Context, code string, p *parcel) error {
 			}
 			r.SentAt, r.MsgID = &now, p.msgID
 		}
-		if err := setSend(ctx, tx, r); err != nil {
+		if err := s.progress(ctx, tx, r); err != nil {
 			return err
 		}
 		if err := noteGateway(ctx, tx, &ch); err != nil {
@@ -290,10 +306,11 @@ func shortError(err error) string {
 // alarm tells the managers of a channel whose gateway is down, and of a
 // notice that failed; it takes the alarm back when the gateway answers.
 func (s *Service) alarm(ctx context.Context, tx db.Tx, ch channelRow, r *sendRow) error {
-	if ch.Fails == 0 && r.State != Failed {
+	failed := r.State == Failed && r.Outside == 0 // who sent it to somebody outside finds another way
+	if ch.Fails == 0 && !failed {
 		return s.todo.Close(ctx, tx, "notify", ch.Code, "down", "system", "通道已恢复")
 	}
-	if ch.Fails != openAfter && r.State != Failed {
+	if ch.Fails != openAfter && !failed {
 		return nil
 	}
 	g, err := s.people.Managers(ctx)
@@ -304,7 +321,7 @@ func (s *Service) alarm(ctx context.Context, tx db.Tx, ch channelRow, r *sendRow
 		Source: "notify", SourceID: ch.Code, Key: "down", Kind: "job", Path: "/notify/channels", Group: &g, Priority: 1,
 		Title: ChannelName(ch.Code) + "通道不通", Summary: ch.LastError, Step: 1, Steps: 1, StepName: "恢复通道",
 	}
-	if r.State == Failed {
+	if failed {
 		it.SourceID, it.Key, it.Path = r.ID, "failed", "/notify/sends?state=failed"
 		it.Title, it.Summary = ChannelName(ch.Code)+"发送失败："+r.Title, r.PersonName+" "+r.Address+" "+r.Reason
 		it.StepName = "处理失败消息"

@@ -262,7 +262,7 @@ func (s *Service) takeReceipt(ctx context.Context, tx db.Tx, ch channelRow, r re
 	if m.MsgID == "" {
 		m.MsgID = r.MsgID
 	}
-	if err := setSend(ctx, tx, m); err != nil {
+	if err := s.progress(ctx, tx, m); err != nil {
 		return err
 	}
 	if m.State == Failed {

@@ -119,6 +119,7 @@ type sendRow struct {
 	SentAt     *clock.Stamp
 	ReceiptAt  *clock.Stamp
 	ReadAt     *clock.Stamp
+	Outside    int
 }
 
 type mirrorRow struct {

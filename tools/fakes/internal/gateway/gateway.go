@@ -29,7 +29,8 @@ import (
 type Mode struct {
 	// Fault is "" | down (502) | hang (answers after a minute) | wrong (an
 	// answer that is none) | refuse (a code that is not 0) | lost (takes
-	// the message and breaks off) | twice (reports each receipt twice).
+	// the message and breaks off) | twice (reports each receipt twice) |
+	// silent (takes the message and reports nothing).
 	Fault string `json:"fault"`
 	// DelayMS is how long each answer takes.
 	DelayMS int `json:"delayMs"`
@@ -54,6 +55,12 @@ type Server struct {
 	IDOf func(body map[string]any) string
 	// Report makes the status report of a message, nil for none.
 	Report func(g Got) any
+	// Later makes reports that follow the first, each half a second after
+	// the one before; it may be nil.
+	Later func(g Got) []any
+	// Refuse tells which code and message answer a message that is not taken
+	// whatever the fault is; code 0 takes it. It may be nil.
+	Refuse func(path string, body map[string]any) (code int, message string)
 
 	mu   sync.Mutex
 	mode Mode
@@ -115,6 +122,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, map[string]any{"code": 7, "message": "balance is used up"})
 		return
 	}
+	if s.Refuse != nil {
+		var m map[string]any
+		if err := json.Unmarshal(body, &m); err == nil {
+			if code, message := s.Refuse(r.URL.Path, m); code != 0 {
+				writeJSON(w, map[string]any{"code": code, "message": message})
+				return
+			}
+		}
+	}
 	g, err := s.take(r.URL.Path, body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -124,7 +140,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	writeJSON(w, map[string]any{"code": 0, "msgid": g.MsgID, "msgId": g.MsgID})
-	if s.Report != nil && s.Receipts != "" && g.Again == 0 {
+	if s.Report != nil && s.Receipts != "" && g.Again == 0 && mode.Fault != "silent" {
 		times := 1
 		if mode.Fault == "twice" {
 			times = 2
@@ -174,7 +190,17 @@ func (s *Server) serveMode(w http.ResponseWriter, r *http.Request) {
 // report posts a status report, three times at most until the center says
 // SUCCESS.
 func (s *Server) report(g Got, times int) {
-	body, err := json.Marshal(s.Report(g))
+	list := []any{s.Report(g)}
+	if s.Later != nil {
+		list = append(list, s.Later(g)...)
+	}
+	for _, x := range list {
+		s.reportOne(g, x, times)
+	}
+}
+
+func (s *Server) reportOne(g Got, report any, times int) {
+	body, err := json.Marshal(report)
 	if err != nil {
 		slog.Warn("report not delivered", "msgid", g.MsgID, "err", err)
 		return
@@ -227,7 +253,7 @@ func (s *Server) Main(name, address string) {
 	flag.StringVar(&s.App, "app", "jiexun", "application id that may call")
 	flag.StringVar(&s.Secret, "secret", "fake-secret", "shared secret of the signatures")
 	flag.StringVar(&s.Receipts, "receipts", s.Receipts, "where the center takes status reports, empty for none")
-	fault := flag.String("fault", "", "first fault: down, hang, wrong, refuse, lost or twice; change it with PUT /_mode")
+	fault := flag.String("fault", "", "first fault: down, hang, wrong, refuse, lost, twice or silent; change it with PUT /_mode")
 	flag.Parse()
 	s.mode.Fault, s.byID = *fault, map[string]*Got{}
 	srv := &http.Server{Addr: *listen, Handler: s, ReadHeaderTimeout: 5 * time.Second}
