@@ -100,6 +100,7 @@ type App struct {
 	transfer *transfer.Service
 	integrationParts
 	securityParts
+	noticeParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -132,7 +133,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"workflow", a.wireWorkflow}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"exports", a.wireTransfer}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"workflow", a.wireWorkflow}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"notices to shops", a.wireNotices}, {"exports", a.wireTransfer}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {

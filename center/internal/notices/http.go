@@ -155,7 +155,8 @@ type NoticeIssued struct {
 	Again bool   `json:"again" doc:"The order had this notice already"`
 }
 
-type byIDInput struct {
+// ByIDInput names a record.
+type ByIDInput struct {
 	ID string `path:"id" maxLength:"40"`
 }
 
@@ -205,7 +206,7 @@ func (s *Service) registerRead(api huma.API) {
 			return httpx.Out(s.Channels(ctx))
 		})
 	httpx.Register(api, access.NoticeView, op(http.MethodGet, "/api/notices/{id}", "get-notice", "One notice"),
-		func(ctx context.Context, in *byIDInput) (*httpx.Body[NoticeDetail], error) {
+		func(ctx context.Context, in *ByIDInput) (*httpx.Body[NoticeDetail], error) {
 			return s.detail(ctx, in.ID, nil)
 		})
 }
@@ -223,7 +224,7 @@ func (s *Service) registerActs(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeIssue, op(http.MethodPost, "/api/notices/{id}/withdraw", "withdraw-notice", "Take a notice back"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body NoticeWord
 		},
 		) (*httpx.Body[NoticeDetail], error) {
@@ -232,7 +233,7 @@ func (s *Service) registerActs(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeIssue, op(http.MethodPost, "/api/notices/{id}/replace", "replace-notice", "Withdraw and make another in its place"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body struct {
 				NoticeWord
 				Notice IssueInput `json:"notice"`
@@ -244,7 +245,7 @@ func (s *Service) registerActs(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeIssue, op(http.MethodPost, "/api/notices/{id}/resend", "resend-notice", "Send it once more"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body NoticeWord
 		},
 		) (*httpx.Body[NoticeDetail], error) {
@@ -253,7 +254,7 @@ func (s *Service) registerActs(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeConfirm, op(http.MethodPost, "/api/notices/{id}/serve", "serve-notice", "It was brought"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body ServeInput
 		},
 		) (*httpx.Body[NoticeDetail], error) {
@@ -262,7 +263,7 @@ func (s *Service) registerActs(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeConfirm, op(http.MethodPost, "/api/notices/{id}/decide", "decide-notice", "Confirm the correction or send it back"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body NoticeVerdict
 		},
 		) (*httpx.Body[NoticeDetail], error) {
@@ -271,7 +272,7 @@ func (s *Service) registerActs(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeObjection, op(http.MethodPost, "/api/notices/{id}/objection", "judge-objection", "Uphold or dismiss the objection"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body NoticeVerdict
 		},
 		) (*httpx.Body[NoticeDetail], error) {
@@ -310,7 +311,7 @@ func (s *Service) registerConfig(api huma.API) {
 		})
 	httpx.Register(api, access.NoticeTemplate, op(http.MethodPost, "/api/notice-templates/{id}/decide", "decide-notice-template", "Approve or reject a version"),
 		func(ctx context.Context, in *struct {
-			byIDInput
+			ByIDInput
 			Body NoticeVerdict
 		},
 		) (*httpx.Body[Template], error) {

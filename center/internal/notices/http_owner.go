@@ -100,7 +100,8 @@ type OwnerCheck struct {
 	Text   string       `json:"text"`
 }
 
-type ownerInput struct {
+// OwnerInput is the session of a page.
+type OwnerInput struct {
 	Session string `header:"X-Owner" maxLength:"160"`
 }
 
@@ -118,7 +119,7 @@ func (s *Service) registerOwner(app *fiber.App, api huma.API) {
 			return httpx.Out(OwnerOpened(o), err)
 		})
 	httpx.Register(api, httpx.Public, op(http.MethodGet, "/api/owner/notice", "owner-notice", "The notice of the page"),
-		func(ctx context.Context, in *ownerInput) (*httpx.Body[OwnerNotice], error) {
+		func(ctx context.Context, in *OwnerInput) (*httpx.Body[OwnerNotice], error) {
 			v, err := s.OwnerSees(ctx, in.Session)
 			if err != nil {
 				return nil, err
@@ -127,7 +128,7 @@ func (s *Service) registerOwner(app *fiber.App, api huma.API) {
 		})
 	httpx.Register(api, httpx.Public, op(http.MethodPost, "/api/owner/answer", "owner-answer", "The shop's answer"),
 		func(ctx context.Context, in *struct {
-			ownerInput
+			OwnerInput
 			Body AnswerInput
 		},
 		) (*httpx.Body[OwnerNotice], error) {

@@ -79,6 +79,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	return s, nil
 }
 
+// SetRechecks names who lets a camera look again. Call it before Start.
+func (s *Service) SetRechecks(r Rechecks) { s.rechecks = r }
+
 // List gives one page of the notices that the actor may see.
 func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Notice], error) {
 	who, err := access.Need(ctx, access.NoticeView)
