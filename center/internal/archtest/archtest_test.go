@@ -223,7 +223,7 @@ var write = regexp.MustCompile(`(?i)\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?([a
 
 // owners of table prefixes; a domain writes its own tables only.
 var owners = map[string][]string{
-	"audit": {"audit_"}, "access": {"access_"}, "hub": {"hub_"}, "fleet": {"fleet_"}, "live": {"live_"},
+	"audit": {"audit_"}, "patrol": {"patrol_"}, "access": {"access_"}, "hub": {"hub_"}, "fleet": {"fleet_"}, "live": {"live_"},
 	"directory": {"dir_"}, "shops": {"shop_"}, "alerts": {"alert_"}, "orders": {"order_"}, "onemap": {"map_"},
 	"todo": {"todo_"}, "deadline": {"deadline_"}, "workflow": {"workflow_"}, "notify": {"notify_"},
 	"integration": {"integration_"}, "security": {"security_"}, "insight": {"insight_"}, "transfer": {"transfer_"},
