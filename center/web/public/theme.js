@@ -3,7 +3,7 @@
   try {
     var t = localStorage.getItem('jx.theme')
     var dark = t === 'dark' || (t !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches)
-    var phone = location.pathname === '/m' || location.pathname.indexOf('/m/') === 0
+    var phone = location.pathname === '/m' || location.pathname.indexOf('/m/') === 0 || location.pathname === '/o' || location.pathname.indexOf('/o/') === 0
     if (dark && !phone) document.documentElement.classList.add('dark')
     if (phone && localStorage.getItem('jx.big') === '1') document.documentElement.classList.add('big')
     if (phone) document.documentElement.classList.add('phone')
