@@ -18,7 +18,7 @@ import (
 // NotifyChannel is a channel as its page shows it. A secret goes in and never
 // out.
 type NotifyChannel struct {
-	Code         string       `json:"code" enum:"inapp,sms,ssb,mail,webhook"`
+	Code         string       `json:"code" enum:"inapp,sms,ssb,mail,webhook,ssbc"`
 	Name         string       `json:"name,omitempty" readOnly:"true"`
 	Mode         string       `json:"mode" enum:"off,fake,real" doc:"Not connected, a simulated gateway, the real one"`
 	Address      string       `json:"address" maxLength:"200"`
