@@ -26,7 +26,9 @@ export const nav: { group: string; items: NavItem[] }[] = [
     items: [
       { name: 'alerts', label: '预警研判', icon: ScanEye, perm: ['alert.view'], key: 'A' },
       { name: 'orders', label: '非现工单', icon: ClipboardList, perm: ['order.view'], key: 'W' },
+      { name: 'notices', label: '告知与反馈', icon: MessageSquareText, perm: ['notice.view'] },
       { name: 'shops', label: '商铺档案', icon: Store, perm: ['shop.view'], key: 'S' },
+      { name: 'causes', label: '案由库', icon: Scale, perm: ['cause.view'] },
       { name: 'deadlines', label: '期限监控', icon: AlarmClock, perm: ['order.view'] },
     ],
   },

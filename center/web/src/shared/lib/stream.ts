@@ -3,10 +3,10 @@
 import { defineStore } from 'pinia'
 import { now } from './clock'
 
-export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'functions' | 'security' | 'flow'
+export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'functions' | 'security' | 'flow' | 'notice'
 type Handler = (data: Record<string, unknown>) => void
 
-const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'functions', 'security', 'flow']
+const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'functions', 'security', 'flow', 'notice']
 let source: EventSource | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 const handlers = new Map<StreamEvent, Set<Handler>>()
