@@ -25,6 +25,7 @@ const (
 	LiveDownload  = "live.download"
 	LiveSnapshot  = "live.snapshot"
 	LivePTZ       = "live.ptz"
+	CameraGrant   = "camera.grant"
 	PatrolView    = "patrol.view"
 	PatrolPlan    = "patrol.plan"
 	PatrolAssign  = "patrol.assign"
@@ -115,7 +116,7 @@ func Permissions() []Permission {
 	return []Permission{
 		{AlertView, "查看预警"}, {AlertDecide, "研判预警"}, {AlertRule, "维护预警规则"},
 		{OrderView, "查看工单"}, {OrderDispatch, "派发工单"}, {OrderAssign, "分派工单"}, {OrderHandle, "处置工单"}, {OrderReview, "复核工单"}, {OrderUrge, "催办工单"}, {OrderRule, "维护工单规则"},
-		{CameraView, "查看点位"}, {CameraEdit, "维护点位"}, {CameraZone, "绘制电子围栏"}, {LiveView, "查看实时视频"}, {LivePlayback, "回放录像"}, {LiveDownload, "下载录像"}, {LiveSnapshot, "抓图留存"}, {LivePTZ, "云台控制"},
+		{CameraView, "查看点位"}, {CameraEdit, "维护点位"}, {CameraZone, "绘制电子围栏"}, {LiveView, "查看实时视频"}, {LivePlayback, "回放录像"}, {LiveDownload, "下载录像"}, {LiveSnapshot, "抓图留存"}, {LivePTZ, "云台控制"}, {CameraGrant, "授予视频权限"},
 		{PatrolView, "查看排摸巡检"}, {PatrolPlan, "维护排摸巡检计划"}, {PatrolAssign, "分派巡检任务"}, {PatrolHandle, "补录巡检任务"},
 		{ShopView, "查看商铺"}, {ShopEdit, "维护商铺"}, {ShopConfirm, "确认排摸结果"}, {ShopReveal, "查看商铺联系方式"}, {ShopRule, "维护排摸比对规则"}, {BoxView, "查看边缘盒"}, {BoxEdit, "维护边缘盒"},
 		{MapView, "查看一张图"}, {RoleView, "查看角色权限"}, {AccountManage, "管理账号"}, {AuditView, "查看审计"},
@@ -154,8 +155,8 @@ func Roles() []Role {
 		return Role{Code: code, Name: name, Note: note, Permissions: perms, Pass: []string{}, Builtin: true, State: StateActive, Rev: 1}
 	}
 	list := []Role{
-		role("bureau_operator", "市局研判员", "市级预警研判", AlertView, AlertDecide, AlertRule, OrderView, CameraView, LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, ShopView, ShopConfirm, ShopRule, BoxView, MapView, UsageView, ExportData, NoticeView, CauseView, GuideEdit, PatrolView, PatrolPlan, PatrolAssign),
-		role("district_dispatcher", "区局派单员", "区级研判、派单与复核", AlertView, AlertDecide, AlertRule, OrderView, OrderDispatch, OrderAssign, OrderReview, OrderUrge, CameraView, LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, ShopView, ShopEdit, ShopConfirm, ShopReveal, ShopRule, BoxView, MapView, ExportData, ImportData, NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, CauseView, PatrolView, PatrolPlan, PatrolAssign, PatrolHandle),
+		role("bureau_operator", "市局研判员", "市级预警研判", AlertView, AlertDecide, AlertRule, OrderView, CameraView, LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, CameraGrant, ShopView, ShopConfirm, ShopRule, BoxView, MapView, UsageView, ExportData, NoticeView, CauseView, GuideEdit, PatrolView, PatrolPlan, PatrolAssign),
+		role("district_dispatcher", "区局派单员", "区级研判、派单与复核", AlertView, AlertDecide, AlertRule, OrderView, OrderDispatch, OrderAssign, OrderReview, OrderUrge, CameraView, LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, CameraGrant, ShopView, ShopEdit, ShopConfirm, ShopReveal, ShopRule, BoxView, MapView, ExportData, ImportData, NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, CauseView, PatrolView, PatrolPlan, PatrolAssign, PatrolHandle),
 		role("squad_leader", "中队长", "中队分派与复核", AlertView, OrderView, OrderAssign, OrderReview, OrderUrge, ExportData, CameraView, LiveView, LivePlayback, LiveSnapshot, ShopView, ShopConfirm, ShopReveal, MapView, NoticeView, NoticeIssue, NoticeConfirm, CauseView, PatrolView, PatrolAssign, PatrolHandle),
 		role("officer", "队员", "现场处置", OrderView, OrderHandle, CameraView, ShopView, MapView, NoticeView, NoticeConfirm, CauseView, PatrolView, PatrolHandle),
 		role("legal_reviewer", "法制审核员", "法制审核", AlertView, OrderView, CameraView, ShopView, MapView, NoticeView, NoticeTemplate, CauseView, CauseEdit, GuideEdit),
@@ -172,7 +173,7 @@ func Roles() []Role {
 		case "district_admin":
 			list[i].Pass = []string{
 				AlertView, AlertDecide, AlertRule, OrderView, OrderDispatch, OrderAssign, OrderHandle, OrderReview, CameraView, CameraEdit, CameraZone,
-				LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, ShopView, ShopEdit, ShopConfirm, ShopReveal, ShopRule, BoxView, BoxEdit, PatrolView, PatrolPlan, PatrolAssign, PatrolHandle, MapView, ExportData, ImportData,
+				LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, CameraGrant, ShopView, ShopEdit, ShopConfirm, ShopReveal, ShopRule, BoxView, BoxEdit, PatrolView, PatrolPlan, PatrolAssign, PatrolHandle, MapView, ExportData, ImportData,
 				NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, NoticeTemplate, CauseView, GuideEdit,
 			}
 		}

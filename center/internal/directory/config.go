@@ -30,6 +30,9 @@ func buildCameras(cameras []Camera, zones map[string][]edgev1.Zone, signs []sign
 			ID: c.ID, Name: c.Name, URL: c.URL, SubURL: c.SubURL, Username: c.Username, Password: c.Password,
 			Transport: c.Transport, IntervalMS: c.IntervalMS, ReferenceSM3: c.ReferenceSM3, Zones: []edgev1.Zone{},
 		}
+		if c.RecordHours > 0 {
+			m.Record = &edgev1.Record{KeepHours: int(c.RecordHours), QuotaMB: c.RecordQuotaMB}
+		}
 		for _, z := range zones[c.ID] {
 			s, ok := byID[z.Shop]
 			if !ok {

@@ -261,6 +261,8 @@ func (s *Service) Register(api huma.API) {
 		func(ctx context.Context, in *idInput) (*httpx.Body[CameraItem], error) {
 			return s.answer(ctx, in.ID, nil)
 		})
+	s.registerTree(api, o)
+	s.registerGrants(api, o)
 	s.registerWrites(api, o)
 	s.registerZones(api, o)
 	s.registerPictures(api, o)

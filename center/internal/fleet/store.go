@@ -188,7 +188,11 @@ func (f listFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 
 func listBoxes(ctx context.Context, q bun.IDB, f listFilter, limit, offset int64) ([]boxRow, int64, error) {
 	rows := []boxRow{}
-	n, err := f.apply(q.NewSelect().Model(&rows).ExcludeColumn("status")).OrderExpr(f.order).OrderExpr("b.id").Limit(limit).Offset(offset).ScanAndCount(ctx)
+	sel := f.apply(q.NewSelect().Model(&rows).ExcludeColumn("status"))
+	if f.order != "" {
+		sel = sel.OrderExpr(f.order)
+	}
+	n, err := sel.OrderExpr("b.id").Limit(limit).Offset(offset).ScanAndCount(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list boxes: %w", err)
 	}
