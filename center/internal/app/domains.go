@@ -36,6 +36,7 @@ func (a *App) wireDomains(context.Context) error {
 	a.bus.Subscribe(access.TopicMerged, "orders", a.orders.TakeMerged)
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)
+	a.keepDirectory()
 	a.jobs.Every("directory.age", "核对点位状态", 10*time.Second, a.directory.Age)
 	a.jobs.Every("orders.escalate", "工单超时升级", 20*time.Second, func(ctx context.Context) error {
 		_, err := a.orders.Escalate(ctx)

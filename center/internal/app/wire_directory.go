@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
+	"jiexun/center/internal/access"
 	"jiexun/center/internal/directory"
 	"jiexun/center/internal/hub"
 	"jiexun/center/internal/platform/blob"
@@ -17,6 +19,7 @@ import (
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/region"
 	"jiexun/center/internal/shops"
+	"jiexun/center/internal/transfer"
 )
 
 // pictures tells the domains whether a file is in the store.
@@ -76,4 +79,34 @@ func wireDirectory(d *db.DB, keys *crypto.Keys, regions *region.Tree, store *blo
 		return s.ShopChanged(ctx, tx, ch.ID)
 	})
 	return s
+}
+
+// keepDirectory runs what keeps the directory true, and follows merged squads.
+func (a *App) keepDirectory() {
+	a.bus.Subscribe(access.TopicMerged, "directory", a.directory.TakeMerged)
+	a.jobs.Every("directory.complete", "补全点位检索与坐标", 5*time.Minute, a.directory.Complete)
+	a.jobs.Every("directory.legal", "核对点位证据资格", time.Minute, a.directory.JudgeLegal)
+	a.jobs.Every("directory.counts", "核对点位数量", time.Hour, a.directory.CheckCounts)
+}
+
+// exportCameras takes the list of cameras out.
+func (a *App) exportCameras() transfer.Exporter {
+	return transfer.Exporter{
+		Kind: "cameras", Title: "点位", Perm: access.CameraView, Columns: directory.Columns(),
+		Check: func(q map[string]string) error { _, err := directory.FilterOf(q); return err },
+		Count: func(ctx context.Context, q map[string]string) (int64, error) {
+			f, err := directory.FilterOf(q)
+			if err != nil {
+				return 0, err
+			}
+			return a.directory.Count(ctx, f)
+		},
+		Rows: func(ctx context.Context, q map[string]string, emit func(...any) error) error {
+			f, err := directory.FilterOf(q)
+			if err != nil {
+				return err
+			}
+			return a.directory.Each(ctx, f, emit)
+		},
+	}
 }

@@ -23,6 +23,7 @@ func (a *App) wireTransfer(context.Context) (err error) {
 		return err
 	}
 	a.transfer.Export(a.exportOrders())
+	a.transfer.Export(a.exportCameras())
 	a.transfer.Export(a.exportAuditRows())
 	a.transfer.Import(a.importShops())
 	a.jobs.Every("transfer.sweep", "清理过期的导出文件", time.Hour, a.transfer.Sweep)
