@@ -101,6 +101,7 @@ type App struct {
 	integrationParts
 	securityParts
 	noticeParts
+	patrolParts
 	fiber *fiber.App
 	api   huma.API
 	ln    net.Listener
@@ -133,7 +134,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		do   func(context.Context) error
 	}{
 		{"cryptography", a.wireCrypto},
-		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"workflow", a.wireWorkflow}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"notices to shops", a.wireNotices}, {"exports", a.wireTransfer}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
+		{"access", a.wireAccess}, {"signing in", a.wireSignin}, {"to-dos", a.wireTodo}, {"deadlines", a.wireDeadline}, {"workflow", a.wireWorkflow}, {"channels", a.wireNotify}, {"the line to boxes", a.wireEdge}, {"domains", a.wireDomains}, {"notices to shops", a.wireNotices}, {"exports", a.wireTransfer}, {"surveys and inspections", a.wirePatrol}, {"integration", a.wireIntegration}, {"security", a.wireSecurity},
 		{"live views", a.wireLive}, {"notices", a.wireStream},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -209,6 +210,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.notify.Start(bg)
 	a.security.Start(bg)
 	a.opens.Start(bg)
+	a.patrol.Start(bg)
 	go func() {
 		if err := a.fiber.Listener(ln); err != nil {
 			a.log.Error("HTTP stopped", "err", err)
@@ -230,6 +232,7 @@ func (a *App) Close() error {
 	a.live.Close()
 	a.todo.Stop()
 	a.notify.Stop()
+	a.patrol.Close()
 	a.security.Close()
 	err = errors.Join(err, a.opens.Close(context.Background()))
 	err = errors.Join(err, a.jobs.Close())

@@ -72,7 +72,7 @@ func (a *App) liveCamera(ctx context.Context, id string) (live.Camera, error) {
 
 // seesBlob asks every domain whether the actor may see a file.
 func (a *App) seesBlob(ctx context.Context, sm3 string) (bool, error) {
-	for _, sees := range []func(context.Context, string) (bool, error){a.alerts.SeesBlob, a.orders.SeesBlob, a.directory.SeesBlob, a.shops.SeesBlob, a.notices.SeesBlob, a.workflow.SeesBlob} {
+	for _, sees := range []func(context.Context, string) (bool, error){a.alerts.SeesBlob, a.seesPatrolBlob, a.orders.SeesBlob, a.directory.SeesBlob, a.shops.SeesBlob, a.notices.SeesBlob, a.workflow.SeesBlob} {
 		if ok, err := sees(ctx, sm3); ok || err != nil {
 			return ok, err
 		}

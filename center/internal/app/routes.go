@@ -23,6 +23,7 @@ func (a *App) routes() {
 	a.live.Register(a.fiber, a.api)            // /api/live, /internal/media/auth
 	a.routeDomains()                           // /api/cameras, /api/shops, /api/alerts, /api/orders, /api/map
 	a.routeNotices()                           // /api/causes, /api/notices, /api/guides, /api/owner
+	a.routePatrol()                            // /api/patrol
 	a.routeTodo()                              // /api/todos, /api/todo-filters
 	a.routeIntegration()                       // /api/registry, /api/interfaces, /api/webhooks, /api/open/v1
 	a.registerJobs()                           // /api/jobs, /api/deadline

@@ -23,7 +23,7 @@ func (a *App) wireEdge(context.Context) error {
 		TopicOffline: hub.TopicOffline,
 	})
 	a.hub = hub.New(hub.Options{
-		DB: a.db, Clock: a.clock, Log: a.log, Metrics: a.reg, Blobs: a.blobs, CA: a.ca, Registry: registry{a.fleet}, Sink: lateSink{a},
+		DB: a.db, Clock: a.clock, Log: a.log, Metrics: a.reg, Blobs: a.blobs, CA: a.ca, Registry: registry{a.fleet}, Sink: lateSink{a}, Observations: lateSink{a},
 		Wake: a.bus.Wake, MQTT: a.o.MQTT, HTTPS: a.o.Edge, Names: a.names(), PublicHost: a.o.PublicHost,
 	})
 	a.bus.Subscribe(hub.TopicStatus, "fleet", func(ctx context.Context, tx db.Tx, e events.Event) error {
