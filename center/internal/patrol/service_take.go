@@ -119,7 +119,9 @@ func (in *intake) take(ctx context.Context, cameras []string) error {
 				return err
 			}
 		}
-		in.apply(o, &row)
+		for _, sp := range in.about(o) {
+			in.apply(o, &row, sp)
+		}
 		if err := in.s.seenForRecheck(ctx, in.tx, in.t, o); err != nil {
 			return err
 		}
@@ -147,6 +149,24 @@ func (in *intake) spot(o *edgev1.Observation) *Spot {
 	}
 	if o.Kind == edgev1.SignFound {
 		return in.spots[spotKey(o.Camera, "")]
+	}
+	return nil
+}
+
+// about gives the places that an observation says something of: what makes a
+// camera blind is true for every place before it.
+func (in *intake) about(o *edgev1.Observation) []*Spot {
+	if o.Kind == edgev1.Unseen && o.Zone == "" {
+		out := []*Spot{}
+		for _, k := range slices.Sorted(maps.Keys(in.spots)) {
+			if in.spots[k].CameraID == o.Camera {
+				out = append(out, in.spots[k])
+			}
+		}
+		return out
+	}
+	if s := in.spot(o); s != nil {
+		return []*Spot{s}
 	}
 	return nil
 }
@@ -204,11 +224,7 @@ func (in *intake) row(o *edgev1.Observation) (observationRow, error) {
 
 // apply brings an observation into its place and into what is known of the
 // coverage.
-func (in *intake) apply(o *edgev1.Observation, r *observationRow) {
-	sp := in.spot(o)
-	if sp == nil {
-		return
-	}
+func (in *intake) apply(o *edgev1.Observation, r *observationRow, sp *Spot) {
 	in.changed[spotKey(sp.CameraID, sp.ZoneID)] = true
 	later := sp.LookedAt == nil || r.At >= *sp.LookedAt
 	if later {

@@ -24,6 +24,7 @@ import (
 	"jiexun/edge-agent/internal/localweb"
 	"jiexun/edge-agent/internal/media"
 	"jiexun/edge-agent/internal/outbox"
+	"jiexun/edge-agent/internal/patrol"
 )
 
 // Options of a box.
@@ -53,6 +54,7 @@ type Box struct {
 	d       *deps
 	manager *manager
 	link    *link.Link
+	patrol  *patrol.Runner
 	pushes  pushes
 	usage   usage
 	started time.Time
@@ -110,6 +112,9 @@ func (b *Box) open(ctx context.Context) error {
 	b.d.openMedia(ctx, func(id string) *camera { return b.manager.running()[id] })
 	b.manager = newManager(ctx, b.d)
 	b.pushes.log = b.o.Log
+	if b.patrol, err = b.newPatrol(ctx); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -183,6 +188,7 @@ func (b *Box) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { b.link.Run(ctx) })
 	wg.Go(func() { b.watchStates(ctx) })
+	wg.Go(func() { b.patrol.Run(ctx) })
 	wg.Wait()
 	b.pushes.stop()
 	b.manager.stop()

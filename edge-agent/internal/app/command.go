@@ -34,6 +34,10 @@ func (b *Box) command(ctx context.Context, c edgev1.Command) edgev1.Result {
 		r.Cut, err = b.cut(ctx, c)
 	case edgev1.CmdInspect:
 		r.Running, err = b.inspect(c.Camera)
+	case edgev1.CmdTask:
+		err = b.patrol.Take(ctx, *c.Task)
+	case edgev1.CmdTaskStop:
+		err = b.patrol.Stop(ctx, c.TaskID)
 	default:
 		err = fmt.Errorf("这台边缘盒（版本 %s）不认识命令 %s，请升级", b.o.Version, c.Kind)
 	}

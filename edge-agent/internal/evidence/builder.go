@@ -16,6 +16,7 @@ const (
 	RoleFrame     = "frame"     // the clean frame at which the event opened
 	RoleReference = "reference" // the place or sign as it should be
 	RoleFirst     = "first"     // the thing's first look
+	RoleCrop      = "crop"      // a sign cut out of the frame
 
 	RoleClip = edgev1.RoleClip // a short video around the event
 )
@@ -53,8 +54,8 @@ func (b *Builder) AddJPEG(role string, jpeg []byte, taken time.Time) error {
 }
 
 func (b *Builder) put(role string, jpeg []byte, w, h int, taken time.Time) error {
-	if role != RoleFrame && role != RoleReference && role != RoleFirst {
-		return fmt.Errorf("evidence role must be frame, reference or first, got %.20q", role)
+	if role != RoleFrame && role != RoleReference && role != RoleFirst && role != RoleCrop {
+		return fmt.Errorf("evidence role must be frame, reference, first or crop, got %.20q", role)
 	}
 	if len(b.refs) >= edgev1.MaxEvidence {
 		return fmt.Errorf("evidence %s: an event holds at most %d pictures", role, edgev1.MaxEvidence)

@@ -43,9 +43,11 @@ type Box struct {
 	wake    chan struct{}
 }
 
-// Change is what one transaction stores: new events and new states.
+// Change is what one transaction stores: new events, what was seen for tasks,
+// and new states.
 type Change struct {
-	Events []edgev1.Event
+	Events       []edgev1.Event
+	Observations []edgev1.Observation
 	// State maps a key to its new bytes; nil bytes delete it.
 	State map[string][]byte
 }
@@ -132,6 +134,12 @@ func (b *Box) Commit(ctx context.Context, c Change) (int64, error) {
 	for i := range c.Events {
 		seq++
 		if err := insert(ctx, tx, edgev1.Envelope{Seq: seq, ID: newID(b.now()), MadeAt: edgev1.At(b.now()), Event: &c.Events[i]}); err != nil {
+			return 0, err
+		}
+	}
+	for i := range c.Observations {
+		seq++
+		if err := insert(ctx, tx, edgev1.Envelope{Seq: seq, ID: newID(b.now()), MadeAt: edgev1.At(b.now()), Observation: &c.Observations[i]}); err != nil {
 			return 0, err
 		}
 	}
