@@ -51,7 +51,7 @@ func TestMergedSquadGoesOn(t *testing.T) {
 		t.Fatal("nobody to assign")
 	}
 	call[order](t, c, "zhongdui", "POST", base+"/assign", map[string]any{"rev": got.Rev, "officerId": officers.Items[0].ID})
-	org, ok, err := (people{c.a.access}).Org(t.Context(), old.ID)
+	org, ok, err := (people{c.a.access, c.a.regions}).Org(t.Context(), old.ID)
 	if err != nil || !ok || org.ID != into.ID {
 		t.Errorf("the merged squad stands for %+v (%v, %v)", org, ok, err)
 	}

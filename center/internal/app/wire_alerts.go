@@ -129,7 +129,9 @@ func (o orderDesk) Suggest(ctx context.Context, a alerts.Alert) (alerts.Suggesti
 	if err != nil {
 		return alerts.Suggestion{}, err
 	}
-	s, err := o.orders.Suggest(ctx, a.Kind, squad, a.RegionCode, a.StreetName)
+	s, err := o.orders.Suggest(ctx, a.Kind, orders.Place{
+		BoundSquadID: squad, RegionCode: a.RegionCode, StreetName: a.StreetName, Address: a.Address, Lng: a.Lng, Lat: a.Lat,
+	})
 	return alerts.Suggestion{SquadOrgID: s.OrgID, SquadName: s.Name, Reason: s.Reason, LimitHours: s.Limit.Hours(), DueAt: s.DueAt}, err
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"strconv"
 	"time"
 
 	"jiexun/center/internal/access"
@@ -26,7 +27,7 @@ func (a *App) wireDeadline(context.Context) error {
 			if c.DueAt == nil {
 				return nil // it stands; the order keeps what it said
 			}
-			return a.orders.SetDue(ctx, tx, c.RecordID, *c.DueAt)
+			return a.orders.SetDue(ctx, tx, c.RecordID, *c.DueAt, c.DueAt.Time().Sub(c.NearAt.Time()))
 		},
 	})
 	a.todo.Name("deadline", "期限提醒")
@@ -79,10 +80,41 @@ func (c orderClocks) OrderClock(ctx context.Context, tx db.Tx, o orders.Order, v
 	if !o.State.Open() {
 		return c.deadline.Stop(ctx, tx, "order", o.ID, clockName, o.State.Label())
 	}
-	_, err := c.deadline.Start(ctx, tx, deadline.StartClock{
+	own := time.Duration(o.LimitMS) * time.Millisecond
+	near := time.Duration(0)
+	if own > 0 {
+		near = time.Duration(o.NearMS) * time.Millisecond
+	}
+	plan, err := c.deadline.Plan(ctx, orderRules(o.Kind), o.CreatedAt.Time(), own)
+	if err != nil {
+		return err
+	}
+	_, err = c.deadline.Start(ctx, tx, deadline.StartClock{
 		Record: "order", RecordID: o.ID, Name: clockName, Title: "工单 " + o.No + " " + o.ShopName, Path: "/orders/" + o.ID,
-		Rule: "order.handle", RegionCode: o.RegionCode, At: o.CreatedAt.Time(), Limit: time.Duration(o.LimitMS) * time.Millisecond, Near: o.NearFor(),
+		Rule: plan.Rule.Code, RegionCode: o.RegionCode, At: o.CreatedAt.Time(), Limit: own, Near: near,
 		Vars: map[string]any{"kind": o.Kind, "squad": o.SquadOrgID},
 	})
 	return err
+}
+
+// orderRules are the codes of the deadline rules for a kind of order: its
+// own, else the common one.
+func orderRules(kind string) []string { return []string{"order.handle." + kind, "order.handle"} }
+
+// Plan implements orders.Clocks.
+func (c orderClocks) Plan(ctx context.Context, kind string, at time.Time, limit time.Duration) (orders.Term, error) {
+	p, err := c.deadline.Plan(ctx, orderRules(kind), at, limit)
+	return orders.Term{DueAt: p.DueAt, Near: p.Near, Rule: termRule(p.Rule)}, err
+}
+
+// RuleOf implements orders.Clocks.
+func (c orderClocks) RuleOf(ctx context.Context, order string) (orders.TermRule, bool, error) {
+	r, ok, err := c.deadline.RuleOf(ctx, "order", order, clockName)
+	return termRule(r), ok, err
+}
+
+func termRule(r deadline.Rule) orders.TermRule {
+	return orders.TermRule{
+		Name: r.Name, Code: r.Code, Version: r.Version, Limit: strconv.Itoa(r.Amount) + " " + r.Unit.Label(), Source: r.Source, Verified: r.Verified,
+	}
 }

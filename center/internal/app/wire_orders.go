@@ -2,19 +2,21 @@ package app
 
 import (
 	"context"
+	"io"
+	"strings"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/deadline"
 	"jiexun/center/internal/orders"
-	"jiexun/center/internal/platform/blob"
-	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
-	"jiexun/center/internal/platform/events"
-	"jiexun/center/internal/todo"
+	"jiexun/center/internal/platform/region"
 )
 
 // people answers the orders' questions about the organisation tree.
-type people struct{ access *access.Service }
+type people struct {
+	access  *access.Service
+	regions *region.Tree
+}
 
 // found turns "not found" into false.
 func found(err error) (bool, error) {
@@ -60,6 +62,49 @@ func (p people) Officer(ctx context.Context, id string) (orders.Officer, bool, e
 	return orders.Officer{ID: x.ID, Name: x.Name, OrgID: x.OrgID, Handles: x.Holds(access.OrderHandle)}, ok && x.Active, err
 }
 
-func wireOrders(d *db.DB, a *access.Service, store *blob.Store, bus *events.Bus, t *todo.Service, dl *deadline.Service) *orders.Service {
-	return orders.New(orders.Options{DB: d, People: people{a}, Pictures: pictures{store}, Todos: orderTodos{t, people{a}}, Clocks: orderClocks{dl}, Wake: bus.Wake})
+// Officers lists the people of a squad who can handle orders now.
+func (p people) Officers(ctx context.Context, squad string) ([]orders.Officer, error) {
+	list, _, err := p.access.Persons(ctx, access.PersonFilter{OrgID: squad, State: access.StateActive, Order: "name", Limit: 200})
+	if err != nil {
+		return nil, err
+	}
+	out := []orders.Officer{}
+	for _, x := range list {
+		if x.Holds(access.OrderHandle) {
+			out = append(out, orders.Officer{ID: x.ID, Name: x.Name, OrgID: x.OrgID, Handles: true})
+		}
+	}
+	return out, nil
+}
+
+// StreetIn finds the street of a district that an address names; the longest
+// name counts, so that one that holds another is not mistaken for it.
+func (p people) StreetIn(district, address string) (orders.Street, bool) {
+	best := orders.Street{}
+	for _, r := range p.regions.All() {
+		if r.Level == "street" && r.Parent == district && len(r.Name) > len(best.Name) && strings.Contains(address, r.Name) {
+			best = orders.Street{Code: r.Code, Name: r.Name}
+		}
+	}
+	return best, best.Code != ""
+}
+
+// orderPictures is the file store as orders see it.
+type orderPictures struct{ pictures }
+
+func (p orderPictures) Open(ctx context.Context, sm3 string) (io.ReadCloser, error) {
+	f, _, err := p.store.Open(ctx, sm3)
+	return f, err
+}
+
+// wireOrders makes the work orders and lets them hear of what their clocks
+// fire.
+func (a *App) wireOrders() {
+	who := people{a.access, a.regions}
+	a.orders = orders.New(orders.Options{
+		DB: a.db, People: who, Pictures: orderPictures{pictures{a.blobs}}, Todos: orderTodos{a.todo, who}, Clocks: orderClocks{a.deadline}, Wake: a.bus.Wake,
+	})
+	a.todoOrders()
+	a.bus.Subscribe(access.TopicMerged, "orders", a.orders.TakeMerged)
+	a.bus.Subscribe(deadline.TopicFired, "orders", a.orders.TakeFired)
 }

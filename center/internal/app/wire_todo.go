@@ -9,7 +9,6 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/orders"
 	"jiexun/center/internal/platform/caller"
-	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/stream"
@@ -183,6 +182,11 @@ func (t orderTodos) OrderChanged(ctx context.Context, tx db.Tx, o orders.Order, 
 	if err != nil {
 		return err
 	}
+	if !o.State.Open() && o.State != orders.Handled {
+		if err := t.todo.Close(ctx, tx, "order", o.ID, "settle", who, o.State.Label()); err != nil {
+			return err
+		}
+	}
 	for _, key := range []string{"dispatch", "assign", "handle", "review"} {
 		if !ok || key != item.Key {
 			if err := t.todo.Close(ctx, tx, "order", o.ID, key, who, o.State.Label()); err != nil {
@@ -209,12 +213,9 @@ func (t orderTodos) waits(ctx context.Context, o orders.Order) (todo.Item, bool,
 		Source: "order", SourceID: o.ID, Kind: "order", Summary: o.No + "　" + o.StreetName + "　" + o.Address, Path: "/orders/" + o.ID,
 		PhonePath: "/order/" + o.ID, RegionCode: o.RegionCode, DueAt: &o.DueAt, Steps: len(orderStages),
 	}
-	near := clock.Stamp(int64(o.DueAt) - o.NearMS)
-	if o.NearToday {
-		near = min(near, clock.At(clock.DayStart(o.DueAt.Time())))
-	}
-	near = max(near, o.CreatedAt)
+	near := o.NearAt()
 	it.NearAt = &near
+	it.Priority = int(min(o.Urged, 2))
 	verb, stage := "", ""
 	switch {
 	case o.State == orders.Returned, o.State == orders.Dispatched && o.SquadOrgID == "":
@@ -243,7 +244,51 @@ func (t orderTodos) waits(ctx context.Context, o orders.Order) (todo.Item, bool,
 	}
 	it.Step = orderStages[stage]
 	it.Title = name + " " + kindName(o.Kind) + " — " + verb
+	if o.Urged > 0 {
+		it.Title += "（已催办）"
+	}
 	return it, true, nil
+}
+
+// OrderProposed implements orders.Todos: whoever may close the order sees the
+// proposal.
+func (t orderTodos) OrderProposed(ctx context.Context, tx db.Tx, o orders.Order, text string, open bool) error {
+	if !open {
+		return t.todo.Close(ctx, tx, "order", o.ID, "settle", caller.From(ctx).ID, "已处理")
+	}
+	it := t.notice(o, "settle", "复查结果待采纳", text)
+	if o.SquadOrgID == "" || o.State == orders.Returned {
+		org, ok, err := t.people.DistrictOf(ctx, o.RegionCode)
+		if err != nil || !ok {
+			return err
+		}
+		it.Group = &todo.Group{Role: "district_dispatcher", OrgID: org.ID}
+	}
+	return t.todo.Put(ctx, tx, it)
+}
+
+// OrderNoted implements orders.Todos: whoever has the order sees what was
+// noted, until the order's own to-do is done.
+func (t orderTodos) OrderNoted(ctx context.Context, tx db.Tx, o orders.Order, text string) error {
+	it, ok, err := t.waits(ctx, o)
+	if err != nil || !ok {
+		return err
+	}
+	it.Summary = text + "　" + it.Summary
+	it.Priority = max(it.Priority, 1)
+	return t.todo.Put(ctx, tx, it)
+}
+
+// notice is a to-do beside the order's own, for the leaders of its squad.
+func (t orderTodos) notice(o orders.Order, key, what, text string) todo.Item {
+	name := o.ShopName
+	if name == "" {
+		name = o.Address
+	}
+	return todo.Item{
+		Source: "order", SourceID: o.ID, Key: key, Kind: "order", Title: name + " " + kindName(o.Kind) + " — " + what, Summary: o.No + "　" + text,
+		Path: "/orders/" + o.ID, PhonePath: "/order/" + o.ID, RegionCode: o.RegionCode, Group: &todo.Group{Role: "squad_leader", OrgID: o.SquadOrgID},
+	}
 }
 
 // kindName is the word for a kind of event.

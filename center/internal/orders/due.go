@@ -18,39 +18,6 @@ const (
 	Done   DueState = "done"
 )
 
-// Rule is one version of the numbers for orders of a kind. It is a row that
-// staff edit; an order keeps the version it started with.
-type Rule struct {
-	ID      string
-	Kind    string // an edgev1.Kind, or "*" for all
-	Name    string
-	Version int
-	// LimitMinutes is from creation to the result handed in.
-	LimitMinutes int64
-	// MergeHours is how long an open order of the same shop and kind takes
-	// in further alerts.
-	MergeHours int64
-	// NearPercent of the limit left is near; NearToday makes everything due
-	// on the same Shanghai day near.
-	NearPercent int64
-	NearToday   bool
-	// WarnDistanceM is the distance between officer and camera above which
-	// the arrival is marked; it never blocks.
-	WarnDistanceM float64
-	// EscalateMinutes after the deadline each level is escalated once.
-	EscalateMinutes []int64
-	Source          string
-	Verified        bool
-}
-
-// Limit gives the limit as a duration.
-func (r Rule) Limit() time.Duration { return time.Duration(r.LimitMinutes) * time.Minute }
-
-// NearSpan is the part of a limit that counts as near.
-func (r Rule) NearSpan(limit time.Duration) time.Duration {
-	return limit * time.Duration(r.NearPercent) / 100
-}
-
 // Due gives the state of the order's deadline at now and the time left; what
 // is left is negative when over, and of a finished order it is what was left
 // when the result was handed in.
@@ -70,24 +37,11 @@ func (o Order) Due(now time.Time) (DueState, time.Duration) {
 	switch {
 	case left < 0:
 		return Over, left
-	case left <= time.Duration(o.NearMS)*time.Millisecond:
-		return Near, left
-	case o.NearToday && clock.YMD(due) == clock.YMD(now):
+	case !now.Before(o.NearAt().Time()):
 		return Near, left
 	}
 	return Normal, left
 }
 
-// LevelsDue counts the escalation levels that the order has reached at now.
-func LevelsDue(o Order, steps []int64, now time.Time) int {
-	if !o.State.Open() {
-		return 0
-	}
-	n := 0
-	for _, m := range steps {
-		if now.After(o.DueAt.Time().Add(time.Duration(m) * time.Minute)) {
-			n++
-		}
-	}
-	return n
-}
+// NearAt is from when on the order is near its end.
+func (o Order) NearAt() clock.Stamp { return max(o.CreatedAt, o.DueAt-clock.Stamp(o.NearMS)) }

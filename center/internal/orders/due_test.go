@@ -17,23 +17,18 @@ func asErr(err error, target **errs.Error) bool { return errors.As(err, target) 
 
 func TestDueStates(t *testing.T) {
 	now := testkit.Start() // 14:30 in Shanghai
-	open := func(limit, left time.Duration, today bool) orders.Order {
-		return orders.Order{
-			State: orders.Dispatched, DueAt: clock.At(now.Add(left)), LimitMS: limit.Milliseconds(),
-			NearMS: orders.Rule{NearPercent: 20}.NearSpan(limit).Milliseconds(), NearToday: today,
-		}
+	open := func(near, left time.Duration) orders.Order {
+		return orders.Order{State: orders.Dispatched, DueAt: clock.At(now.Add(left)), NearMS: near.Milliseconds()}
 	}
 	for _, c := range []struct {
 		name string
 		o    orders.Order
 		want orders.DueState
 	}{
-		{"just over", open(4*time.Hour, -time.Millisecond, false), orders.Over},
-		{"at the deadline", open(4*time.Hour, 0, false), orders.Near},
-		{"20 percent left", open(10*time.Hour, 2*time.Hour, false), orders.Near},
-		{"a little more than 20 percent", open(10*time.Hour, 2*time.Hour+time.Millisecond, false), orders.Normal},
-		{"due today", open(10*time.Hour, 9*time.Hour, true), orders.Near},
-		{"due at midnight is tomorrow", open(40*time.Hour, 9*time.Hour+30*time.Minute, true), orders.Normal},
+		{"just over", open(time.Hour, -time.Millisecond), orders.Over},
+		{"at the deadline", open(0, 0), orders.Near},
+		{"as much left as is near", open(2*time.Hour, 2*time.Hour), orders.Near},
+		{"a little more left", open(2*time.Hour, 2*time.Hour+time.Millisecond), orders.Normal},
 	} {
 		if got, _ := c.o.Due(now); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -44,7 +39,7 @@ func TestDueStates(t *testing.T) {
 func TestHandledOrderStopsItsClock(t *testing.T) {
 	now := testkit.Start()
 	o := orders.Order{State: orders.OnSite, DueAt: clock.At(now.Add(time.Hour))}
-	o = o.Finish(orders.Corrected, "", clock.At(now))
+	o = o.Finish(orders.Corrected, "", "officer", clock.At(now))
 	if st, left := o.Due(now.Add(48 * time.Hour)); st != orders.Done || left != time.Hour {
 		t.Fatalf("handled: %s %s", st, left)
 	}
@@ -61,12 +56,12 @@ func TestDueOnlyGetsWorse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := time.Duration(rapid.Int64Range(1, 90*24*60).Draw(t, "limit")) * time.Minute
 		start := testkit.Start().Add(time.Duration(rapid.Int64Range(0, 86400).Draw(t, "start")) * time.Second)
-		rule := orders.Rule{NearPercent: rapid.Int64Range(0, 100).Draw(t, "percent")}
+		percent := rapid.Int64Range(0, 100).Draw(t, "percent")
 		o := orders.Order{
 			State:   rapid.SampledFrom([]orders.State{orders.Dispatched, orders.Accepted, orders.OnSite, orders.Returned}).Draw(t, "state"),
 			DueAt:   clock.At(start.Add(limit)),
-			NearMS:  rule.NearSpan(limit).Milliseconds(),
-			LimitMS: limit.Milliseconds(), NearToday: rapid.Bool().Draw(t, "today"),
+			NearMS:  limit.Milliseconds() * percent / 100,
+			LimitMS: limit.Milliseconds(),
 		}
 		worst, at := 0, start
 		for range 20 {
@@ -81,22 +76,4 @@ func TestDueOnlyGetsWorse(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestEscalationLevels(t *testing.T) {
-	now := testkit.Start()
-	o := orders.Order{State: orders.Dispatched, DueAt: clock.At(now)}
-	steps := []int64{0, 120}
-	for _, c := range []struct {
-		after time.Duration
-		want  int
-	}{{0, 0}, {time.Millisecond, 1}, {2 * time.Hour, 1}, {2*time.Hour + time.Millisecond, 2}} {
-		if got := orders.LevelsDue(o, steps, now.Add(c.after)); got != c.want {
-			t.Errorf("after %s: level %d, want %d", c.after, got, c.want)
-		}
-	}
-	o.State = orders.Handled
-	if orders.LevelsDue(o, steps, now.Add(24*time.Hour)) != 0 {
-		t.Error("a handled order was escalated")
-	}
 }

@@ -39,13 +39,27 @@ type arriveBody struct {
 	Lng       float64 `json:"lng"`
 	Lat       float64 `json:"lat"`
 	AccuracyM float64 `json:"accuracyM"`
+	Reason    string  `json:"reason,omitempty" maxLength:"2000" doc:"Needed when the place is farther from the camera than the rule allows"`
 }
 
 type handleBody struct {
-	Rev    int64    `json:"rev"`
-	Result Result   `json:"result" enum:"corrected,warned,filed,falseAlarm,notFound"`
-	Note   string   `json:"note,omitempty" maxLength:"2000"`
-	Photos []string `json:"photos,omitempty" maxItems:"50"`
+	Rev    int64      `json:"rev"`
+	Result Result     `json:"result" enum:"corrected,warned,filed,falseAlarm,notFound"`
+	Note   string     `json:"note,omitempty" maxLength:"2000"`
+	Photos []string   `json:"photos,omitempty" maxItems:"50"`
+	Shots  []SiteShot `json:"shots,omitempty" maxItems:"50" doc:"What the phone says of each picture"`
+}
+
+type urgeBody struct {
+	Rev  int64  `json:"rev"`
+	Note string `json:"note,omitempty" maxLength:"2000"`
+}
+
+type settleBody struct {
+	Rev      int64  `json:"rev"`
+	Proposal string `json:"proposalId" maxLength:"40"`
+	Take     bool   `json:"take" doc:"Close the order by it, or put it aside"`
+	Note     string `json:"note,omitempty" maxLength:"2000"`
 }
 
 type reviewBody struct {
@@ -86,12 +100,12 @@ func (s *Service) registerActs(api huma.API, op func(method, path, id, summary s
 	})
 	act(s, api, op, "order.handle", "arrive", "Note the arrival", func(ctx context.Context, in *actInput[arriveBody]) error {
 		b := in.Body
-		_, err := s.Arrive(ctx, ArriveInput{in.ID, b.Rev, b.Lng, b.Lat, b.AccuracyM, in.Key})
+		_, err := s.Arrive(ctx, ArriveInput{in.ID, b.Rev, b.Lng, b.Lat, b.AccuracyM, b.Reason, in.Key})
 		return err
 	})
 	act(s, api, op, "order.handle", "handle", "Hand in the result", func(ctx context.Context, in *actInput[handleBody]) error {
 		b := in.Body
-		_, err := s.Handle(ctx, HandleInput{in.ID, b.Rev, b.Result, b.Note, b.Photos, in.Key})
+		_, err := s.Handle(ctx, HandleInput{in.ID, b.Rev, b.Result, b.Note, b.Photos, b.Shots, in.Key})
 		return err
 	})
 	act(s, api, op, "order.review", "review", "Close, or send back on site", func(ctx context.Context, in *actInput[reviewBody]) error {
@@ -101,6 +115,19 @@ func (s *Service) registerActs(api huma.API, op func(method, path, id, summary s
 	})
 	act(s, api, op, "order.view", "return", "Give back to the dispatcher", func(ctx context.Context, in *actInput[returnBody]) error {
 		_, err := s.Return(ctx, ReturnInput{in.ID, in.Body.Rev, in.Body.Reason, in.Key})
+		return err
+	})
+	act(s, api, op, "order.view", "urge", "Ask to hurry", func(ctx context.Context, in *actInput[urgeBody]) error {
+		_, err := s.Urge(ctx, UrgeInput{in.ID, in.Body.Rev, in.Body.Note, in.Key})
+		return err
+	})
+	act(s, api, op, "order.view", "recheck", "Let the camera look again", func(ctx context.Context, in *actInput[acceptBody]) error {
+		_, err := s.Recheck(ctx, RecheckInput{in.ID, in.Body.Rev, in.Key})
+		return err
+	})
+	act(s, api, op, "order.review", "settle", "Close by what was found out, or put that aside", func(ctx context.Context, in *actInput[settleBody]) error {
+		b := in.Body
+		_, err := s.Settle(ctx, SettleInput{in.ID, b.Rev, b.Proposal, b.Take, b.Note, in.Key})
 		return err
 	})
 }

@@ -51,14 +51,14 @@ func TestHTTP(t *testing.T) {
 		for _, sc := range []testkit.Scenario{
 			{Name: "a stranger learns nothing", Path: path, Status: 401},
 			{Name: "list", Path: "/api/orders", Headers: cookie("dispatcher"), Status: 200, Has: []string{
-				`"total":1`, `"no":"GD20261124-0001"`, `"state":"dispatched"`, `"dueState":"near"`, `"remainingS":14400`, `"dueAt":"2026-11-24T10:30:00.000Z"`, `"suggestedSquadName":"外滩街道中队"`,
+				`"total":1`, `"no":"GD20261124-0001"`, `"state":"dispatched"`, `"dueState":"normal"`, `"remainingS":14400`, `"dueAt":"2026-11-24T10:30:00.000Z"`, `"suggestedSquadName":"外滩街道中队"`,
 			}},
 			{Name: "another district sees nothing", Path: "/api/orders", Headers: cookie("xuhui"), Status: 200, Has: []string{`"items":[]`, `"total":0`}},
 			{Name: "unknown sort", Path: "/api/orders?sort=password", Headers: cookie("dispatcher"), Status: 422, Has: []string{`"name":"sort"`, "不能按 password 排序"}},
 			{Name: "bad time", Path: "/api/orders?from=yesterday", Headers: cookie("dispatcher"), Status: 422, Has: []string{`"name":"from"`}},
 			{Name: "bad state", Path: "/api/orders?state=gone", Headers: cookie("dispatcher"), Status: 422, Has: []string{`"name":"state"`}},
 			{Name: "detail", Path: path, Headers: cookie("dispatcher"), Status: 200, Has: []string{
-				`"allowed":["assign"]`, `"verified":false`, `"limitHours":4`, `"label":"生成工单"`, `"after":[]`, `"alerts":[]`,
+				`"allowed":["assign","urge"]`, `"verified":false`, `"limitHours":4`, `"label":"生成工单"`, `"after":[]`, `"alerts":[]`,
 			}},
 			{Name: "neither squad nor officer", Method: "POST", Path: path + "/assign", Body: map[string]any{"rev": 1}, Headers: cookie("dispatcher"), Status: 422, Has: []string{"请选择一个中队或一名队员"}},
 			{Name: "not a squad", Method: "POST", Path: path + "/assign", Body: map[string]any{"rev": 1, "squadOrgId": "district"}, Headers: cookie("dispatcher"), Status: 422, Has: []string{`"name":"squadOrgId"`}},
@@ -196,7 +196,7 @@ func check(t *testing.T, s *orders.Service, who string, f orders.Filter, now tim
 		return total
 	}
 	var buf bytes.Buffer
-	if err := s.Export(as(t, who), f, p, &buf); err != nil {
+	if err := s.Export(as(t, who), f, &buf); err != nil {
 		t.Fatal(err)
 	}
 	x, err := excelize.OpenReader(&buf)
@@ -218,47 +218,5 @@ func TestExportOverHTTP(t *testing.T) {
 	code, body, h := testkit.Do(t, app(t, s, c), http.MethodGet, "/api/orders/export?state=dispatched", nil, cookie("dispatcher"))
 	if code != 200 || !strings.Contains(h.Get("Content-Type"), "spreadsheet") || !bytes.HasPrefix(body, []byte("PK")) {
 		t.Fatalf("%d %s %.40q", code, h.Get("Content-Type"), body)
-	}
-}
-
-// BenchmarkList measures list pages on SQLite with 200 000 orders, most of
-// them closed.
-func BenchmarkList(b *testing.B) {
-	c := clock.NewFake(testkit.Start())
-	d := testkit.SQLite(b, c)
-	s := newService(d)
-	_, err := d.SQL().Exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999)
-		INSERT INTO order_items SELECT printf('id%%024d', i), printf('GD%%08d', i), CASE i %% 2 WHEN 0 THEN 'stacking' ELSE 'frontage' END,
-		CASE WHEN i %% 40 > 4 THEN 'closed' ELSE substr('dispatched accepted   onSite     handled    returned   ', 1 + 11 * (i %% 40), 10) END,
-		'shop' || i %% 5000, '商铺' || i %% 5000, 'cam' || i %% 300, '点位' || i %% 300, '演示路' || i %% 900, 121.4, 31.2,
-		CASE i %% 3 WHEN 0 THEN '310101013' WHEN 1 THEN '310101015' ELSE '310104014' END, '外滩街道', '', '', '', CASE i %% 3 WHEN 0 THEN 'squad' ELSE 'squad2' END,
-		'中队', CASE i %% 30 WHEN 0 THEN 'officer' ELSE 'officer' || i %% 30 END, '队员', 'evidence', '', '', '', 1, 'order-rule-1', 14400000, 2880000, 1,
-		%d - i * 60000, %d - i * 60000 + 14400000, NULL, NULL, NULL, 20261124, 0, 'text' || i %% 5000, 1 FROM n`, c.Now().UnixMilli(), c.Now().UnixMilli()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := d.SQL().Exec(`UPDATE order_items SET state = trim(state);
-		INSERT INTO order_texts SELECT text_key, MAX(shop_name || ' ' || address) FROM order_items GROUP BY text_key; ANALYZE`); err != nil {
-		b.Fatal(err)
-	}
-	for _, who := range []string{"operator", "dispatcher", "leader", "officer"} {
-		for name, f := range map[string]orders.Filter{
-			"mine": {Tab: orders.TabMine}, "todo": {Tab: orders.TabTodo}, "overdue": {Due: "overdue"}, "all": {}, "kind": {Kind: "frontage", State: orders.Closed}, "text": {Q: "商铺77"},
-		} {
-			b.Run(who+"/"+name, func(b *testing.B) {
-				for b.Loop() {
-					if _, err := s.List(as(b, who), f, httpx.Paging{Page: 1, Size: 20, Q: f.Q}); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-		b.Run(who+"/counts", func(b *testing.B) {
-			for b.Loop() {
-				if _, err := s.Counts(as(b, who), orders.Filter{Tab: orders.TabMine}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

@@ -21,6 +21,7 @@ const (
 	Accepted   State = "accepted"   // 已签收
 	OnSite     State = "onSite"     // 处置中
 	Handled    State = "handled"    // 待复核
+	Filing     State = "filing"     // 待立案, reviewed and waiting for its case
 	Closed     State = "closed"     // 已办结
 	Returned   State = "returned"   // 已退回, back with the dispatcher
 )
@@ -36,6 +37,8 @@ func (s State) Label() string {
 		return "处置中"
 	case Handled:
 		return "待复核"
+	case Filing:
+		return "待立案"
 	case Closed:
 		return "已办结"
 	case Returned:
@@ -43,6 +46,9 @@ func (s State) Label() string {
 	}
 	return string(s)
 }
+
+// Valid tells whether s is one of the states.
+func (s State) Valid() bool { return s.Label() != string(s) }
 
 // Open tells whether the order still waits for the squad or the dispatcher,
 // so that its deadline runs.
@@ -62,10 +68,17 @@ const (
 	Review   Act = "review"
 	Return   Act = "return"
 	Reassign Act = "reassign"
+	Urge     Act = "urge"
+	Recheck  Act = "recheck"
+	// Settle closes an order by what the camera or the owner's photo proved,
+	// in place of a result on site and its review.
+	Settle Act = "settle"
 )
 
 // Acts lists all acts in the order in which screens show them.
-func Acts() []Act { return []Act{Assign, Accept, Arrive, Handle, Review, Return, Reassign} }
+func Acts() []Act {
+	return []Act{Assign, Accept, Arrive, Handle, Review, Return, Reassign, Urge, Recheck, Settle}
+}
 
 // Label is the word that people see.
 func (a Act) Label() string {
@@ -84,6 +97,12 @@ func (a Act) Label() string {
 		return "退回"
 	case Reassign:
 		return "改派"
+	case Urge:
+		return "催办"
+	case Recheck:
+		return "请点位复拍"
+	case Settle:
+		return "按复查结果办结"
 	}
 	return string(a)
 }
@@ -130,11 +149,12 @@ type Order struct {
 	ShopName   string
 	CameraID   string
 	CameraName string
+	ZoneID     string
 	Address    string
 	Lng, Lat   float64
 	RegionCode string
 	StreetName string
-	// SuggestedSquadID is the squad of the camera's street, SuggestReason
+	// SuggestedSquadID is the squad that ought to have it, SuggestReason
 	// says why.
 	SuggestedSquadID string
 	SuggestedSquad   string
@@ -149,25 +169,38 @@ type Order struct {
 	Result      Result
 	ResultNote  string
 	AlertCount  int
-	RuleID      string
-	LimitMS     int64
-	NearMS      int64
-	NearToday   bool
-	CreatedAt   clock.Stamp
-	DueAt       clock.Stamp
-	HandledAt   *clock.Stamp
-	ClosedAt    *clock.Stamp
-	Rev         int64
+	// RuleID is the version of the order rule that it started with.
+	RuleID string
+	// LimitMS is the limit that whoever confirmed set in place of the
+	// deadline rule's; 0 is none.
+	LimitMS int64
+	// NearMS is how long before its end the order is near it.
+	NearMS    int64
+	CreatedAt clock.Stamp
+	DueAt     clock.Stamp
+	HandledAt *clock.Stamp
+	// HandledBy handed the result in: the officer, or who stood in.
+	HandledBy string
+	ClosedAt  *clock.Stamp
+	// Urged counts how often it was urged, UrgedAt is the last time.
+	Urged   int64
+	UrgedAt *clock.Stamp
+	Rev     int64
 }
 
 // Person is what the rules need to know of the one who acts.
 type Person struct {
-	ID    string
-	OrgID string
-	// Dispatch, Assign, Handle and Review are the person's rights.
-	Dispatch, Assign, Handle, Review bool
+	ID, Name string
+	OrgID    string
+	// Dispatch, Assign, Handle, Review and Urge are the person's own rights.
+	Dispatch, Assign, Handle, Review, Urge bool
 	// Covers tells that the order's region is in the person's scope.
 	Covers bool
+	// For are the absent persons in whose place this one may act, each with
+	// the rights that were lent.
+	For []Person
+	// by is who really acts when this is one of For.
+	by string
 }
 
 func (p Person) leads(o Order) bool {
@@ -178,6 +211,20 @@ func (p Person) dispatches(Order) bool { return p.Dispatch && p.Covers }
 
 func (p Person) works(o Order) bool {
 	return p.Handle && o.OfficerID != "" && o.OfficerID == p.ID
+}
+
+// any tells whether the person or one of those that it stands in for
+// satisfies the rule.
+func (p Person) any(rule func(Person) bool) bool {
+	if rule(p) {
+		return true
+	}
+	for _, f := range p.For {
+		if rule(f) {
+			return true
+		}
+	}
+	return false
 }
 
 // states gives the states in which an act has a meaning.
@@ -192,9 +239,11 @@ func (a Act) states() []State {
 	case Handle:
 		return []State{OnSite}
 	case Review:
-		return []State{Handled}
+		return []State{Handled, Filing}
 	case Return, Reassign:
 		return []State{Dispatched, Accepted, OnSite}
+	case Urge, Recheck, Settle:
+		return []State{Dispatched, Accepted, OnSite, Returned, Handled}
 	}
 	return nil
 }
@@ -210,19 +259,43 @@ func Guard(o Order, a Act, p Person) error {
 	if !fits {
 		return errs.Conflict(fmt.Sprintf("工单 %s 当前为“%s”，不能%s", o.No, o.State.Label(), a.Label()))
 	}
+	err := guardPerson(o, a, p)
+	if err == nil {
+		return nil
+	}
+	for _, f := range p.For {
+		f.by = p.ID
+		if guardPerson(o, a, f) == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// Behalf names the person in whose place an act is done; false when it is
+// done in the actor's own right.
+func Behalf(o Order, a Act, p Person) (Person, bool) {
+	if guardPerson(o, a, p) == nil {
+		return Person{}, false
+	}
+	for _, f := range p.For {
+		f.by = p.ID
+		if guardPerson(o, a, f) == nil {
+			return f, true
+		}
+	}
+	return Person{}, false
+}
+
+// guardPerson is Guard for one person's own rights, in a state that fits.
+func guardPerson(o Order, a Act, p Person) error {
 	switch a {
 	case Assign:
 		return guardAssign(o, p)
 	case Accept, Arrive, Handle:
 		return guardWork(o, a, p)
-	case Review:
-		if !p.Review || (!p.Covers && !p.leads(o)) {
-			return errs.Forbidden("没有复核这张工单的权限，由中队长或区局派单员复核")
-		}
-		if o.OfficerID == p.ID {
-			return errs.Forbidden("不能复核自己处置的工单，请由中队长或区局派单员复核")
-		}
-		return nil
+	case Review, Settle:
+		return guardReview(o, a, p)
 	case Return:
 		if p.works(o) || p.leads(o) {
 			return nil
@@ -233,8 +306,37 @@ func Guard(o Order, a Act, p Person) error {
 		return errs.Forbidden("只有承办的队员或其中队长可以退回")
 	case Reassign:
 		return guardReassign(o, p)
+	case Urge:
+		if p.Urge || p.dispatches(o) || p.leads(o) {
+			return nil
+		}
+		return errs.Forbidden("没有催办这张工单的权限，由市局、区局派单员或承办中队长催办")
+	case Recheck:
+		if o.CameraID == "" {
+			return errs.Conflict(fmt.Sprintf("工单 %s 没有对应的点位，不能复拍", o.No))
+		}
+		if p.dispatches(o) || p.leads(o) || p.works(o) {
+			return nil
+		}
+		return errs.Forbidden("由承办队员、中队长或区局派单员请点位复拍")
 	}
 	return errs.New(errs.Invalid, "没有“%s”这个操作", string(a))
+}
+
+// guardReview keeps people from judging their own work, and from doing so
+// through somebody's absence.
+func guardReview(o Order, a Act, p Person) error {
+	if !p.Review || (!p.Covers && !p.leads(o)) {
+		if a == Settle {
+			return errs.Forbidden("没有办结这张工单的权限，由中队长或区局派单员办结")
+		}
+		return errs.Forbidden("没有复核这张工单的权限，由中队长或区局派单员复核")
+	}
+	mine := func(id string) bool { return id != "" && (id == p.ID || id == p.by) }
+	if mine(o.OfficerID) || mine(o.HandledBy) && o.State == Handled {
+		return errs.Forbidden("不能复核自己处置的工单，请由中队长或区局派单员复核")
+	}
+	return nil
 }
 
 func guardAssign(o Order, p Person) error {
@@ -307,20 +409,36 @@ func (o Order) GiveBack() Order {
 	return o
 }
 
-// Finish notes the result and hands the order to review.
-func (o Order) Finish(r Result, note string, at clock.Stamp) Order {
-	o.State, o.Result, o.ResultNote = Handled, r, note
+// Finish notes the result, by whom it was handed in, and hands the order to
+// review.
+func (o Order) Finish(r Result, note, by string, at clock.Stamp) Order {
+	o.State, o.Result, o.ResultNote, o.HandledBy = Handled, r, note, by
 	o.HandledAt = &at
 	return o
 }
 
-// Reviewed closes the order, or sends it back on site; then its deadline
-// runs on as if it had never been handled.
+// Reviewed closes the order, lets it wait for its case when that is the
+// result, or sends it back on site; then its deadline runs on as if it had
+// never been handled.
 func (o Order) Reviewed(pass bool, at clock.Stamp) Order {
-	if pass {
+	switch {
+	case pass && o.Result == Filed:
+		o.State = Filing
+	case pass:
 		o.State, o.ClosedAt = Closed, &at
-		return o
+	default:
+		o.State, o.HandledAt = OnSite, nil
 	}
-	o.State, o.HandledAt = OnSite, nil
+	return o
+}
+
+// Settled closes the order by what was found out at a moment; a result that
+// was handed in stays.
+func (o Order) Settled(text string, found, at clock.Stamp) Order {
+	if o.State != Handled {
+		o.Result, o.ResultNote = Corrected, text
+		o.HandledAt = &found
+	}
+	o.State, o.ClosedAt = Closed, &at
 	return o
 }

@@ -17,6 +17,7 @@ func who() map[string]orders.Person {
 		"other leader": {ID: "l2", OrgID: "squad2", Assign: true, Review: true},
 		"officer":      {ID: "o", OrgID: "squad", Handle: true, Covers: true},
 		"colleague":    {ID: "o2", OrgID: "squad", Handle: true, Covers: true},
+		"bureau":       {ID: "b", OrgID: "bureau", Urge: true},
 		"viewer":       {ID: "v", OrgID: "bureau", Covers: true},
 	}
 }
@@ -25,13 +26,13 @@ func who() map[string]orders.Person {
 func stage() map[string]orders.Order {
 	o := orders.Order{ID: "1", No: "GD20261124-0001"}
 	fresh := o
-	fresh.State = orders.Dispatched
+	fresh.State, fresh.CameraID = orders.Dispatched, "cam1"
 	squad := fresh.ToSquad("squad", "外滩街道中队")
 	given := squad.ToOfficer("o", "演示队员")
 	at := func(s orders.State) orders.Order { x := given; x.State = s; return x }
 	return map[string]orders.Order{
 		"fresh": fresh, "squad": squad, "given": given, "accepted": at(orders.Accepted), "onSite": at(orders.OnSite),
-		"handled": at(orders.Handled), "closed": at(orders.Closed), "returned": given.GiveBack(),
+		"handled": at(orders.Handled), "filing": at(orders.Filing), "closed": at(orders.Closed), "returned": given.GiveBack(),
 	}
 }
 
@@ -39,22 +40,31 @@ func stage() map[string]orders.Order {
 // listed here must be refused.
 func TestGuardTable(t *testing.T) {
 	allowed := map[string]string{
-		"fresh/dispatcher":    "[assign]",
-		"squad/dispatcher":    "[assign reassign]",
-		"squad/leader":        "[assign return]",
-		"given/dispatcher":    "[reassign]",
-		"given/leader":        "[return reassign]",
-		"given/officer":       "[accept return]",
-		"accepted/dispatcher": "[reassign]",
-		"accepted/leader":     "[return reassign]",
-		"accepted/officer":    "[arrive return]",
-		"onSite/dispatcher":   "[reassign]",
-		"onSite/leader":       "[return reassign]",
-		"onSite/officer":      "[handle return]",
-		"handled/dispatcher":  "[review]",
-		"handled/leader":      "[review]",
-		"returned/dispatcher": "[assign]",
+		"fresh/dispatcher":    "[assign urge recheck settle]",
+		"squad/dispatcher":    "[assign reassign urge recheck settle]",
+		"squad/leader":        "[assign return urge recheck settle]",
+		"given/dispatcher":    "[reassign urge recheck settle]",
+		"given/leader":        "[return reassign urge recheck settle]",
+		"given/officer":       "[accept return recheck]",
+		"accepted/dispatcher": "[reassign urge recheck settle]",
+		"accepted/leader":     "[return reassign urge recheck settle]",
+		"accepted/officer":    "[arrive return recheck]",
+		"onSite/dispatcher":   "[reassign urge recheck settle]",
+		"onSite/leader":       "[return reassign urge recheck settle]",
+		"onSite/officer":      "[handle return recheck]",
+		"handled/dispatcher":  "[review urge recheck settle]",
+		"handled/leader":      "[review urge recheck settle]",
+		"handled/officer":     "[recheck]",
+		"filing/dispatcher":   "[review]",
+		"filing/leader":       "[review]",
+		"returned/dispatcher": "[assign urge recheck settle]",
+		"returned/leader":     "[urge recheck settle]",
 	}
+	for _, sn := range []string{"fresh", "squad", "given", "accepted", "onSite", "handled", "returned"} {
+		allowed[sn+"/bureau"] = "[urge]"
+	}
+	// A leader of this squad also covers its street without a squad named.
+	allowed["fresh/leader"] = "[settle]"
 	for sn, o := range stage() {
 		for pn, p := range who() {
 			key := sn + "/" + pn

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
@@ -17,14 +16,16 @@ import (
 	"jiexun/center/internal/platform/ids"
 )
 
-// Options are what the service needs. NewID and Todos may be nil.
+// Options are what the service needs. NewID, Todos and Cameras may be nil.
 type Options struct {
 	DB       *db.DB
 	People   People
 	Pictures Pictures
 	Todos    Todos
 	Clocks   Clocks
-	NewID    ids.Source
+	// Cameras looks again; without it nobody can ask for that.
+	Cameras Cameras
+	NewID   ids.Source
 	// Wake is called after a commit that published events; it may be nil.
 	Wake func()
 }
@@ -36,6 +37,7 @@ type Service struct {
 	pictures Pictures
 	todos    Todos
 	clocks   Clocks
+	cameras  Cameras
 	newID    ids.Source
 	wake     func()
 }
@@ -51,26 +53,12 @@ func New(o Options) *Service {
 	if o.Todos == nil {
 		o.Todos = noTodos{}
 	}
-	if o.Clocks == nil {
-		o.Clocks = noClocks{}
-	}
-	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, todos: o.Todos, clocks: o.Clocks, newID: o.NewID, wake: o.Wake}
-}
-
-// personOf is the actor as the rules see one: each right where the actor
-// holds it, and the squad's own orders wherever they lie.
-func personOf(a access.Actor, o Order) Person {
-	dispatch, review := a.Allows("order.dispatch", o.RegionCode), a.Allows("order.review", o.RegionCode)
-	return Person{
-		ID: a.ID, OrgID: a.OrgID, Dispatch: dispatch, Assign: a.Has("order.assign"), Handle: a.Has("order.handle"),
-		Review: review || a.Has("order.review") && o.SquadOrgID != "" && o.SquadOrgID == a.OrgID,
-		Covers: dispatch || review,
-	}
+	return &Service{db: o.DB, people: o.People, pictures: o.Pictures, todos: o.Todos, clocks: o.Clocks, cameras: o.Cameras, newID: o.NewID, wake: o.Wake}
 }
 
 // List gives one page of the orders that the actor may see.
 func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Order], error) {
-	who, err := access.Need(ctx, "order.view")
+	who, err := s.viewer(ctx)
 	if err != nil {
 		return httpx.List[Order]{}, err
 	}
@@ -85,89 +73,18 @@ func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.Lis
 
 // Counts gives the numbers of the tabs under a filter.
 func (s *Service) Counts(ctx context.Context, f Filter) (OrderCounts, error) {
-	who, err := access.Need(ctx, "order.view")
+	who, err := s.viewer(ctx)
 	if err != nil {
 		return OrderCounts{}, err
 	}
 	return counts(ctx, s.db.Read(), who, f, s.db.Now())
 }
 
-// Detail is an order with all that its page shows.
-type Detail struct {
-	Order    Order
-	Alerts   []AlertOf
-	Timeline []Step
-	Allowed  []Act
-	After    []string
-	Rule     Rule
-	Now      time.Time
-}
-
-// Step is one line of the timeline.
-type Step struct {
-	ID               string
-	At               clock.Stamp
-	Act              StepAct
-	Label            string
-	ActorID, Actor   string
-	ActorOrg         string
-	Text             string
-	Photos           []string
-	Lng, Lat         *float64
-	AccuracyM, DistM *float64
-}
-
-// Get gives one order.
-func (s *Service) Get(ctx context.Context, id string) (Detail, error) {
-	who, err := access.Need(ctx, "order.view")
-	if err != nil {
-		return Detail{}, err
-	}
-	r := s.db.Read()
-	o, err := get(ctx, r, who, id)
-	if err != nil {
-		return Detail{}, err
-	}
-	d := Detail{Order: o, Allowed: Allowed(o, personOf(who, o)), After: []string{}, Now: s.db.Now()}
-	if d.Rule, err = ruleByID(ctx, r, o.RuleID); err != nil {
-		return Detail{}, err
-	}
-	if d.Alerts, err = alertsOf(ctx, r, id); err != nil {
-		return Detail{}, err
-	}
-	rows, err := stepsOf(ctx, r, id)
-	if err != nil {
-		return Detail{}, err
-	}
-	d.Timeline = make([]Step, len(rows))
-	for i := range rows {
-		w := &rows[i]
-		d.Timeline[i] = Step{
-			ID: w.ID, At: w.MadeAt, Act: w.Act, Label: w.Act.label(), ActorID: w.ActorID, Actor: w.ActorName,
-			ActorOrg: w.ActorOrg, Text: w.Text, Photos: w.photos(), Lng: w.Lng, Lat: w.Lat,
-			AccuracyM: w.AccuracyM, DistM: w.DistanceM,
-		}
-		if w.Act == StepAct(Handle) {
-			d.After = d.Timeline[i].Photos
-		}
-	}
-	return d, nil
-}
-
-// SeesBlob tells whether the actor may see a picture because of an order.
-func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
-	who, err := access.From(ctx)
-	if err != nil || !who.Has("order.view") {
-		return false, err
-	}
-	return seesBlob(ctx, s.db.Read(), who.For("order.view"), sm3)
-}
-
 // change is what one act does to an order: the new order and its step.
 type change struct {
 	order  Order
 	step   stepRow
-	photos []string
+	photos []photoRow
 	// summary and reason go into the audit record.
 	summary, reason string
 }
@@ -181,10 +98,13 @@ type command struct {
 	key string
 }
 
+// applier works out what an act does to the order as it is stored.
+type applier func(ctx context.Context, tx db.Tx, who viewer, o Order) (change, error)
+
 // do runs one act: the only way in which a person changes an order. The
 // checks run in the transaction, so that the guard sees what is stored.
-func (s *Service) do(ctx context.Context, c command, apply func(ctx context.Context, tx db.Tx, who access.Actor, o Order) (change, error)) (Order, error) {
-	who, err := access.Need(ctx, "order.view")
+func (s *Service) do(ctx context.Context, c command, apply applier) (Order, error) {
+	who, err := s.viewer(ctx)
 	if err != nil {
 		return Order{}, err
 	}
@@ -200,7 +120,7 @@ func (s *Service) do(ctx context.Context, c command, apply func(ctx context.Cont
 }
 
 // doIn is do in a running transaction.
-func (s *Service) doIn(ctx context.Context, tx db.Tx, who access.Actor, c command, apply func(ctx context.Context, tx db.Tx, who access.Actor, o Order) (change, error)) (Order, error) {
+func (s *Service) doIn(ctx context.Context, tx db.Tx, who viewer, c command, apply applier) (Order, error) {
 	o, err := get(ctx, tx, who, c.id)
 	if err != nil {
 		return Order{}, err
@@ -211,12 +131,17 @@ func (s *Service) doIn(ctx context.Context, tx db.Tx, who access.Actor, c comman
 	if o.Rev != c.rev && c.rev != anyRev {
 		return Order{}, changedByOther(ctx, tx, o)
 	}
-	if err := Guard(o, c.act, personOf(who, o)); err != nil {
+	p := who.person(o)
+	if err := Guard(o, c.act, p); err != nil {
 		return Order{}, err
 	}
 	ch, err := apply(ctx, tx, who, o)
 	if err != nil {
 		return Order{}, err
+	}
+	if f, ok := Behalf(o, c.act, p); ok {
+		ch.step.OnBehalf = f.Name
+		ch.summary += "（代" + f.Name + "）"
 	}
 	return s.save(ctx, tx, who, o, ch, c.key)
 }
@@ -227,7 +152,7 @@ const anyRev = -1
 
 // save writes a change: the row under its version, the step, the pictures,
 // the audit record and the event.
-func (s *Service) save(ctx context.Context, tx db.Tx, who access.Actor, before Order, ch change, key string) (Order, error) {
+func (s *Service) save(ctx context.Context, tx db.Tx, who viewer, before Order, ch change, key string) (Order, error) {
 	after, err := update(ctx, tx, ch.order)
 	if err != nil {
 		return Order{}, err
@@ -238,10 +163,14 @@ func (s *Service) save(ctx context.Context, tx db.Tx, who access.Actor, before O
 	if key != "" {
 		st.IdemKey = &key
 	}
-	if err := addStep(ctx, tx, &st, ch.photos); err != nil {
+	shown := make([]string, 0, len(ch.photos))
+	for i := range ch.photos {
+		shown = append(shown, ch.photos[i].SM3)
+	}
+	if err := addStep(ctx, tx, &st, shown); err != nil {
 		return Order{}, err
 	}
-	if err := addPhotos(ctx, tx, after.ID, photoAfter, ch.photos); err != nil {
+	if err := addPhotos(ctx, tx, after.ID, ch.photos); err != nil {
 		return Order{}, err
 	}
 	err = audit.Record(ctx, tx, audit.Entry{
@@ -256,17 +185,13 @@ func (s *Service) save(ctx context.Context, tx db.Tx, who access.Actor, before O
 
 // publish tells the others of the change, and of the closing if it is one.
 func (s *Service) publish(ctx context.Context, tx db.Tx, o Order, void bool) error {
-	tx.AfterCommit(s.wake)
 	if err := s.clocks.OrderClock(ctx, tx, o, void); err != nil {
 		return err
 	}
 	if err := s.todos.OrderChanged(ctx, tx, o, void); err != nil {
 		return err
 	}
-	err := events.Publish(ctx, tx, TopicChanged, Changed{
-		ID: o.ID, No: o.No, State: o.State, RegionCode: o.RegionCode, SquadOrgID: o.SquadOrgID, OfficerID: o.OfficerID, At: clock.At(tx.Now()),
-	})
-	if err != nil || o.State != Closed {
+	if err := s.changed(ctx, tx, o, void); err != nil || o.State != Closed || void {
 		return err
 	}
 	list, err := alertIDs(ctx, tx, o.ID)
@@ -274,7 +199,18 @@ func (s *Service) publish(ctx context.Context, tx db.Tx, o Order, void bool) err
 		return err
 	}
 	return events.Publish(ctx, tx, TopicClosed, ClosedEvent{
-		ID: o.ID, No: o.No, RegionCode: o.RegionCode, Result: o.Result, Note: o.ResultNote, AlertIDs: list, At: *o.ClosedAt,
+		ID: o.ID, No: o.No, Kind: o.Kind, ShopID: o.ShopID, CameraID: o.CameraID, RegionCode: o.RegionCode, SquadOrgID: o.SquadOrgID,
+		OfficerID: o.OfficerID, Result: o.Result, Note: o.ResultNote, AlertIDs: list, CreatedAt: o.CreatedAt, DueAt: o.DueAt,
+		HandledAt: o.HandledAt, At: *o.ClosedAt,
+	})
+}
+
+// changed tells those outside that an order is not as it was.
+func (s *Service) changed(ctx context.Context, tx db.Tx, o Order, void bool) error {
+	tx.AfterCommit(s.wake)
+	return events.Publish(ctx, tx, TopicChanged, Changed{
+		ID: o.ID, No: o.No, Kind: o.Kind, State: o.State, ShopID: o.ShopID, RegionCode: o.RegionCode, SquadOrgID: o.SquadOrgID,
+		OfficerID: o.OfficerID, Void: void, At: clock.At(tx.Now()),
 	})
 }
 
@@ -293,6 +229,9 @@ func note(f *errs.Fields, name, text string, needed bool, what string) string {
 	f.Check(len([]rune(text)) <= 500, name, "%s不能超过 500 个字", what)
 	return text
 }
+
+// system is who acts when no person does.
+func system() viewer { return viewer{Actor: access.Actor{ID: "system", Name: "系统"}} }
 
 // distanceM is the great-circle distance in metres.
 func distanceM(lng1, lat1, lng2, lat2 float64) float64 {

@@ -30,7 +30,7 @@ func (s *Service) Assign(ctx context.Context, in AssignInput) (Order, error) {
 	if err := f.Err(); err != nil {
 		return Order{}, err
 	}
-	return s.do(ctx, command{in.ID, in.Rev, Assign, in.Key}, func(ctx context.Context, tx db.Tx, who access.Actor, o Order) (change, error) {
+	return s.do(ctx, command{in.ID, in.Rev, Assign, in.Key}, func(ctx context.Context, tx db.Tx, who viewer, o Order) (change, error) {
 		return s.hand(ctx, tx, who, o, in, Assign)
 	})
 }
@@ -43,7 +43,7 @@ func (s *Service) Reassign(ctx context.Context, in AssignInput) (Order, error) {
 	if err := f.Err(); err != nil {
 		return Order{}, err
 	}
-	return s.do(ctx, command{in.ID, in.Rev, Reassign, in.Key}, func(ctx context.Context, tx db.Tx, who access.Actor, o Order) (change, error) {
+	return s.do(ctx, command{in.ID, in.Rev, Reassign, in.Key}, func(ctx context.Context, tx db.Tx, who viewer, o Order) (change, error) {
 		return s.hand(ctx, tx, who, o, in, Reassign)
 	})
 }
@@ -54,19 +54,19 @@ func (in AssignInput) checkTarget(f *errs.Fields) {
 
 // hand works out the target. Who may name which: a dispatcher any squad of
 // the scope, the leader an officer of the own squad.
-func (s *Service) hand(ctx context.Context, tx db.Tx, who access.Actor, o Order, in AssignInput, act Act) (change, error) {
-	p := personOf(who, o)
+func (s *Service) hand(ctx context.Context, tx db.Tx, who viewer, o Order, in AssignInput, act Act) (change, error) {
+	p := who.person(o)
 	var to string
 	var next Order
 	if in.SquadID != "" {
-		if !p.dispatches(o) {
+		if !p.any(func(p Person) bool { return p.dispatches(o) }) {
 			return change{}, errs.Forbidden("只有区局派单员可以派到中队")
 		}
 		org, ok, err := s.people.Org(ctx, in.SquadID)
 		if err != nil {
 			return change{}, fmt.Errorf("look up squad: %w", err)
 		}
-		if !ok || org.Kind != "squad" || !who.Allows("order.dispatch", org.RegionCode) {
+		if !ok || org.Kind != "squad" || !who.Allows(access.OrderDispatch, org.RegionCode) {
 			return change{}, errs.Invalidf("squadOrgId", "没有这个中队，或不在您的数据范围内")
 		}
 		if act == Reassign && org.ID == o.SquadOrgID && o.OfficerID == "" {
@@ -74,20 +74,20 @@ func (s *Service) hand(ctx context.Context, tx db.Tx, who access.Actor, o Order,
 		}
 		next, to = o.ToSquad(org.ID, org.Name), org.Name
 	} else {
-		if !p.leads(o) {
+		if !p.any(func(p Person) bool { return p.leads(o) }) {
 			return change{}, errs.Forbidden("由承办中队的中队长派给队员")
 		}
-		who, ok, err := s.people.Officer(ctx, in.OfficerID)
+		x, ok, err := s.people.Officer(ctx, in.OfficerID)
 		if err != nil {
 			return change{}, fmt.Errorf("look up officer: %w", err)
 		}
-		if !ok || who.OrgID != o.SquadOrgID || !who.Handles {
+		if !ok || x.OrgID != o.SquadOrgID || !x.Handles {
 			return change{}, errs.Invalidf("officerId", "请选择%s里能处置工单的队员", o.SquadName)
 		}
-		if act == Reassign && who.ID == o.OfficerID {
-			return change{}, errs.Invalidf("officerId", "工单已在%s名下，请选择另一名队员", who.Name)
+		if act == Reassign && x.ID == o.OfficerID {
+			return change{}, errs.Invalidf("officerId", "工单已在%s名下，请选择另一名队员", x.Name)
 		}
-		next, to = o.ToOfficer(who.ID, who.Name), who.Name
+		next, to = o.ToOfficer(x.ID, x.Name), x.Name
 	}
 	text := "派给" + to
 	if act == Reassign {
@@ -124,7 +124,7 @@ func (s *Service) Return(ctx context.Context, in ReturnInput) (Order, error) {
 	if err := f.Err(); err != nil {
 		return Order{}, err
 	}
-	return s.do(ctx, command{in.ID, in.Rev, Return, in.Key}, func(_ context.Context, _ db.Tx, _ access.Actor, o Order) (change, error) {
+	return s.do(ctx, command{in.ID, in.Rev, Return, in.Key}, func(_ context.Context, _ db.Tx, _ viewer, o Order) (change, error) {
 		from := strings.TrimSpace(o.SquadName + " " + o.OfficerName)
 		return change{
 			order: o.GiveBack(), step: stepRow{Act: StepAct(Return), Text: "退回区局：" + in.Reason},

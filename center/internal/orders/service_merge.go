@@ -36,7 +36,7 @@ func (s *Service) TakeMerged(ctx context.Context, tx db.Tx, e events.Event) erro
 		text := o.SquadName + "并入" + org.Name + "，工单随转"
 		next := o
 		next.SquadOrgID, next.SquadName = org.ID, org.Name
-		_, err := s.save(ctx, tx, access.Actor{ID: "system", Name: "系统"}, o, change{
+		_, err := s.save(ctx, tx, system(), o, change{
 			order: next, step: stepRow{Act: StepMoved, Text: text}, summary: fmt.Sprintf("工单 %s：%s", o.No, text),
 		}, "")
 		if err != nil {

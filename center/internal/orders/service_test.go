@@ -1,8 +1,11 @@
 package orders_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -10,10 +13,12 @@ import (
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
+	"jiexun/center/internal/deadline"
 	"jiexun/center/internal/orders"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
+	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/testkit"
 )
@@ -59,10 +64,48 @@ func (town) Officer(_ context.Context, id string) (orders.Officer, bool, error) 
 	return orders.Officer{}, false, nil
 }
 
-// album holds the uploaded pictures.
-type album map[string]bool
+func (w town) Officers(ctx context.Context, squad string) ([]orders.Officer, error) {
+	out := []orders.Officer{}
+	for _, id := range []string{"officer", "officer2", "stranger"} {
+		if o, ok, err := w.Officer(ctx, id); err != nil || ok && o.OrgID == squad {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
 
-func (a album) Has(_ context.Context, sm3 string) (bool, error) { return a[sm3], nil }
+func (town) StreetIn(district, address string) (orders.Street, bool) {
+	if district == "310101" && strings.Contains(address, "半淞园路街道") {
+		return orders.Street{Code: "310101015", Name: "半淞园路街道"}, true
+	}
+	return orders.Street{}, false
+}
+
+// album holds the uploaded pictures.
+type album map[string][]byte
+
+func (a album) Has(_ context.Context, sm3 string) (bool, error) { return a[sm3] != nil, nil }
+
+func (a album) Open(_ context.Context, sm3 string) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(a[sm3])), nil
+}
+
+// fourHours is a clock on which every order has four hours, the last of them
+// near.
+type fourHours struct{}
+
+func (fourHours) Plan(_ context.Context, _ string, at time.Time, limit time.Duration) (orders.Term, error) {
+	if limit == 0 {
+		limit = 4 * time.Hour
+	}
+	return orders.Term{DueAt: clock.At(at.Add(limit)), Near: limit / 4, Rule: orders.TermRule{Name: "到场反馈", Version: 1}}, nil
+}
+
+func (fourHours) RuleOf(context.Context, string) (orders.TermRule, bool, error) {
+	return orders.TermRule{Name: "到场反馈", Version: 1}, true, nil
+}
+
+func (fourHours) OrderClock(context.Context, db.Tx, orders.Order, bool) error { return nil }
 
 func person(id, name, org, level, scope string, perms ...string) access.Actor {
 	a := access.Actor{ID: id, Name: name, OrgID: org, OrgName: org, OrgLevel: level, Perms: map[string]bool{"order.view": true}}
@@ -78,7 +121,7 @@ func person(id, name, org, level, scope string, perms ...string) access.Actor {
 func people() map[string]access.Actor {
 	return map[string]access.Actor{
 		"operator":   person("operator", "演示研判员", "bureau", "bureau", "31", "alert.view", "alert.decide"),
-		"dispatcher": person("dispatcher", "演示派单员", "district", "district", "310101", "order.dispatch", "order.review", "alert.decide"),
+		"dispatcher": person("dispatcher", "演示派单员", "district", "district", "310101", "order.dispatch", "order.review", "order.urge", "alert.decide"),
 		"leader":     person("leader", "演示中队长", "squad", "squad", "310101013", "order.assign", "order.review"),
 		"leader2":    person("leader2", "演示中队长二", "squad2", "squad", "310101015", "order.assign", "order.review"),
 		"officer":    person("officer", "演示队员", "squad", "squad", "310101013", "order.handle"),
@@ -99,7 +142,10 @@ func as(t testing.TB, name string) context.Context {
 }
 
 func newService(d *db.DB) *orders.Service {
-	return orders.New(orders.Options{DB: d, People: town{}, Pictures: album{strings.Repeat("a", 64): true, strings.Repeat("b", 64): true}})
+	return orders.New(orders.Options{
+		DB: d, People: town{}, Clocks: fourHours{},
+		Pictures: album{strings.Repeat("a", 64): []byte("a"), strings.Repeat("b", 64): []byte("b")},
+	})
 }
 
 // alert makes the input of a confirmed alert.
@@ -149,7 +195,7 @@ func TestJourneyFromConfirmedToClosed(t *testing.T) {
 		o := must(t)(s.Assign(as(t, "dispatcher"), orders.AssignInput{ID: m.OrderID, Rev: 1, SquadID: "squad", Note: "请先劝导"}))
 		o = must(t)(s.Assign(as(t, "leader"), orders.AssignInput{ID: o.ID, Rev: o.Rev, OfficerID: "officer"}))
 		o = must(t)(s.Accept(as(t, "officer"), orders.AcceptInput{ID: o.ID, Rev: o.Rev}))
-		o = must(t)(s.Arrive(as(t, "officer"), orders.ArriveInput{ID: o.ID, Rev: o.Rev, Lng: 121.4945, Lat: 31.2397, AccuracyM: 8}))
+		o = must(t)(s.Arrive(as(t, "officer"), orders.ArriveInput{ID: o.ID, Rev: o.Rev, Lng: 121.4945, Lat: 31.2397, AccuracyM: 8, Reason: "门前施工，停在路口"}))
 		o = must(t)(s.Handle(as(t, "officer"), orders.HandleInput{ID: o.ID, Rev: o.Rev, Result: orders.Corrected, Note: "已搬回店内", Photos: []string{strings.Repeat("a", 64)}}))
 		o = must(t)(s.Review(as(t, "leader"), orders.ReviewInput{ID: o.ID, Rev: o.Rev, Pass: false, Note: "缺全景照片"}))
 		o = must(t)(s.Handle(as(t, "officer"), orders.HandleInput{ID: o.ID, Rev: o.Rev, Result: orders.Corrected, Photos: []string{strings.Repeat("b", 64)}}))
@@ -173,7 +219,7 @@ func TestJourneyFromConfirmedToClosed(t *testing.T) {
 		if a := got.Timeline[4]; a.DistM == nil || *a.DistM < 300 || *a.DistM > 450 || !strings.Contains(a.Text, "超过 200 米") {
 			t.Errorf("arrival %+v %q", a.DistM, a.Text)
 		}
-		if len(got.After) != 1 || got.After[0] != strings.Repeat("b", 64) || len(got.Allowed) != 0 {
+		if len(got.After) != 1 || got.After[0].SM3 != strings.Repeat("b", 64) || len(got.Allowed) != 0 {
 			t.Errorf("after %v, allowed %v", got.After, got.Allowed)
 		}
 		if n, fault, err := audit.Verify(context.Background(), d); err != nil || fault != nil || n != 9 {
@@ -276,6 +322,9 @@ func TestMergeWithdrawAndLimits(t *testing.T) {
 		if err := withdraw(b.OrderID, "alert000002", true); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := s.Urge(as(t, "dispatcher"), orders.UrgeInput{ID: a.OrderID, Rev: 3}); err != nil {
+			t.Fatal(err)
+		}
 		if err := withdraw(a.OrderID, "alert000001", false); errs.CodeOf(err) != errs.ConflictCode {
 			t.Fatalf("an order that was touched was voided: %v", err)
 		}
@@ -313,23 +362,36 @@ func TestParallelConfirmationsOfOneShopMakeOneOrder(t *testing.T) {
 	})
 }
 
-func TestEscalationOncePerLevel(t *testing.T) {
+func TestFiredLevelsAreNotedOnce(t *testing.T) {
 	testkit.EachDB(t, func(t *testing.T, d *db.DB, c *clock.Fake) {
 		s := newService(d)
 		m := makeOrder(t, d, s, "operator", alert(1, "s1", "310101013"))
-		for _, step := range []struct {
-			wait time.Duration
-			want int
-		}{{0, 0}, {4*time.Hour + time.Second, 1}, {time.Minute, 0}, {2 * time.Hour, 1}, {24 * time.Hour, 0}} {
-			c.Advance(step.wait)
-			n, err := s.Escalate(context.Background())
-			if err != nil || n != step.want {
-				t.Fatalf("after %s more: %d, want %d, %v", step.wait, n, step.want, err)
+		c.Advance(5 * time.Hour)
+		fire := func(record, level string, round int) {
+			t.Helper()
+			payload, err := json.Marshal(deadline.Fired{Record: record, RecordID: m.OrderID, Kind: deadline.FiredLevel, Level: level, Label: "通知中队长", Round: round})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = d.InTx(context.Background(), func(ctx context.Context, tx db.Tx) error {
+				return s.TakeFired(ctx, tx, events.Event{Topic: deadline.TopicFired, Payload: payload})
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
-		got, err := s.Get(as(t, "dispatcher"), m.OrderID)
-		if err != nil || len(got.Timeline) != 3 {
-			t.Fatalf("%d steps, %v", len(got.Timeline), err)
+		for _, x := range []struct {
+			record, level string
+			round, want   int
+		}{{"order", "over", 1, 2}, {"order", "over", 1, 2}, {"case", "over2", 1, 2}, {"order", "over2", 1, 3}, {"order", "over", 2, 4}} {
+			fire(x.record, x.level, x.round)
+			got, err := s.Get(as(t, "dispatcher"), m.OrderID)
+			if err != nil || len(got.Timeline) != x.want {
+				t.Fatalf("after %+v: %d steps, want %d, %v", x, len(got.Timeline), x.want, err)
+			}
+			if got.Order.Rev != 1 {
+				t.Fatalf("a level changed the order: rev %d", got.Order.Rev)
+			}
 		}
 	})
 }
@@ -337,14 +399,15 @@ func TestEscalationOncePerLevel(t *testing.T) {
 func TestSuggestedSquad(t *testing.T) {
 	testkit.EachDB(t, func(t *testing.T, d *db.DB, _ *clock.Fake) {
 		s := newService(d)
-		for _, c := range []struct{ bound, region, want, reason string }{
-			{"", "310101013", "squad", "按点位地址推荐"},
-			{"squad2", "310101013", "squad2", "点位指定"},
-			{"district", "310101013", "squad", "按点位地址推荐"}, // no squad: the binding is void
-			{"", "310101099", "", "由区局派发"},
-			{"", "", "", "请人工选择"},
+		for _, c := range []struct{ bound, region, address, want, reason string }{
+			{"", "310101013", "", "squad", "按点位地址推荐"},
+			{"squad2", "310101013", "", "squad2", "点位指定"},
+			{"district", "310101013", "", "squad", "按点位地址推荐"}, // no squad: the binding is void
+			{"", "310101099", "黄浦区半淞园路街道某路 1 号", "squad2", "地址写明半淞园路街道"},
+			{"", "310101099", "某路 1 号", "", "由区局派发"},
+			{"", "", "", "", "请人工选择"},
 		} {
-			got, err := s.Suggest(context.Background(), "stacking", c.bound, c.region, "某街道")
+			got, err := s.Suggest(context.Background(), "stacking", orders.Place{BoundSquadID: c.bound, RegionCode: c.region, StreetName: "某街道", Address: c.address})
 			if err != nil || got.OrgID != c.want || !strings.Contains(got.Reason, c.reason) || got.Limit != 4*time.Hour {
 				t.Errorf("%+v: %+v %v", c, got, err)
 			}

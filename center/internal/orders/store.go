@@ -2,13 +2,11 @@ package orders
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/uptrace/bun"
 
-	"jiexun/center/internal/access"
 	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
@@ -28,6 +26,7 @@ type itemRow struct {
 	ShopName         string
 	CameraID         string
 	CameraName       string
+	ZoneID           string
 	Address          string
 	Lng, Lat         float64
 	RegionCode       string
@@ -47,11 +46,14 @@ type itemRow struct {
 	RuleID           string
 	LimitMS          int64 `bun:"limit_ms"`
 	NearMS           int64 `bun:"near_ms"`
-	NearToday        int
+	NearToday        int   // always 0: nearness is the deadline rule's alone
 	CreatedAt        clock.Stamp
 	DueAt            clock.Stamp
 	HandledAt        *clock.Stamp
+	HandledBy        string
 	ClosedAt         *clock.Stamp
+	Urged            int64
+	UrgedAt          *clock.Stamp
 	VoidedAt         *clock.Stamp
 	CreatedYMD       int `bun:"created_ymd"`
 	ClosedYMD        int `bun:"closed_ymd"`
@@ -62,29 +64,26 @@ type itemRow struct {
 func (r *itemRow) order() Order {
 	return Order{
 		ID: r.ID, No: r.No, Kind: r.Kind, State: r.State, ShopID: r.ShopID, ShopName: r.ShopName,
-		CameraID: r.CameraID, CameraName: r.CameraName, Address: r.Address, Lng: r.Lng, Lat: r.Lat,
+		CameraID: r.CameraID, CameraName: r.CameraName, ZoneID: r.ZoneID, Address: r.Address, Lng: r.Lng, Lat: r.Lat,
 		RegionCode: r.RegionCode, StreetName: r.StreetName, SuggestedSquadID: r.SuggestedSquadID,
 		SuggestedSquad: r.SuggestedSquad, SuggestReason: r.SuggestReason, SquadOrgID: r.SquadOrgID,
 		SquadName: r.SquadName, OfficerID: r.OfficerID, OfficerName: r.OfficerName, EvidenceUse: r.EvidenceUse,
 		Thumb: r.Thumb, Result: r.Result, ResultNote: r.ResultNote, AlertCount: r.AlertCount, RuleID: r.RuleID,
-		LimitMS: r.LimitMS, NearMS: r.NearMS, NearToday: r.NearToday == 1, CreatedAt: r.CreatedAt, DueAt: r.DueAt,
-		HandledAt: r.HandledAt, ClosedAt: r.ClosedAt, Rev: r.Rev,
+		LimitMS: r.LimitMS, NearMS: r.NearMS, CreatedAt: r.CreatedAt, DueAt: r.DueAt,
+		HandledAt: r.HandledAt, HandledBy: r.HandledBy, ClosedAt: r.ClosedAt, Urged: r.Urged, UrgedAt: r.UrgedAt, Rev: r.Rev,
 	}
 }
 
 func rowOf(o Order) *itemRow {
 	r := &itemRow{
 		ID: o.ID, No: o.No, Kind: o.Kind, State: o.State, ShopID: o.ShopID, ShopName: o.ShopName,
-		CameraID: o.CameraID, CameraName: o.CameraName, Address: o.Address, Lng: o.Lng, Lat: o.Lat,
+		CameraID: o.CameraID, CameraName: o.CameraName, ZoneID: o.ZoneID, Address: o.Address, Lng: o.Lng, Lat: o.Lat,
 		RegionCode: o.RegionCode, StreetName: o.StreetName, SuggestedSquadID: o.SuggestedSquadID,
 		SuggestedSquad: o.SuggestedSquad, SuggestReason: o.SuggestReason, SquadOrgID: o.SquadOrgID,
 		SquadName: o.SquadName, OfficerID: o.OfficerID, OfficerName: o.OfficerName, EvidenceUse: o.EvidenceUse,
 		Thumb: o.Thumb, Result: o.Result, ResultNote: o.ResultNote, AlertCount: o.AlertCount, RuleID: o.RuleID,
 		LimitMS: o.LimitMS, NearMS: o.NearMS, CreatedAt: o.CreatedAt, DueAt: o.DueAt, HandledAt: o.HandledAt,
-		ClosedAt: o.ClosedAt, CreatedYMD: clock.YMD(o.CreatedAt.Time()), TextKey: textOf(o).ID, Rev: o.Rev,
-	}
-	if o.NearToday {
-		r.NearToday = 1
+		HandledBy: o.HandledBy, ClosedAt: o.ClosedAt, Urged: o.Urged, UrgedAt: o.UrgedAt, CreatedYMD: clock.YMD(o.CreatedAt.Time()), TextKey: textOf(o).ID, Rev: o.Rev,
 	}
 	if o.ClosedAt != nil {
 		r.ClosedYMD = clock.YMD(o.ClosedAt.Time())
@@ -115,27 +114,28 @@ func addText(ctx context.Context, tx db.Tx, o Order) error {
 }
 
 // visible narrows a query to the orders that the actor may see: those of the
-// data scope, and those given to the actor or the actor's squad wherever
-// they are.
-func visible(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
+// data scope, and those given to the actor or the actor's squad wherever they
+// are, and to those whose place the actor takes.
+func visible(q *bun.SelectQuery, who viewer) *bun.SelectQuery {
 	q = q.Where("o.voided_at IS NULL")
 	if who.Scope.All {
 		return q
 	}
+	squads, persons := who.own()
 	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 		q = who.Scope.Filter(q, "o.region_code")
-		if who.OrgLevel == "squad" && who.OrgID != "" {
-			q = q.WhereOr("o.squad_org_id = ?", who.OrgID)
+		if len(squads) > 0 {
+			q = q.WhereOr("o.squad_org_id IN (?)", bun.List(squads))
 		}
-		if who.ID != "" {
-			q = q.WhereOr("o.officer_id = ?", who.ID)
+		if len(persons) > 0 {
+			q = q.WhereOr("o.officer_id IN (?)", bun.List(persons))
 		}
 		return q
 	})
 }
 
 // get loads one order that the actor may see.
-func get(ctx context.Context, idb bun.IDB, who access.Actor, id string) (Order, error) {
+func get(ctx context.Context, idb bun.IDB, who viewer, id string) (Order, error) {
 	var r itemRow
 	err := visible(idb.NewSelect().Model(&r).Where("o.id = ?", id), who).Scan(ctx)
 	if db.NoRows(err) {
@@ -192,103 +192,4 @@ func changedByOther(ctx context.Context, tx db.Tx, o Order) error {
 	}
 	s := steps[len(steps)-1]
 	return errs.Conflict(fmt.Sprintf("%s %s 已对工单 %s 做了“%s”，请刷新后再操作", s.ActorName, wall(s.MadeAt), o.No, s.Act.label()))
-}
-
-// StepAct names a line of the timeline: an Act, or one of those below.
-type StepAct string
-
-// Steps that are no acts of Guard.
-const (
-	StepCreated  StepAct = "created"
-	StepMerged   StepAct = "merged"
-	StepUnmerged StepAct = "unmerged"
-	StepReviewed StepAct = "reviewed"
-	StepRejected StepAct = "reviewFailed"
-	StepOverdue  StepAct = "overdue"
-	StepMoved    StepAct = "moved" // the squad went into another
-)
-
-func (a StepAct) label() string {
-	switch a {
-	case StepCreated:
-		return "生成工单"
-	case StepMerged:
-		return "合并预警"
-	case StepUnmerged:
-		return "撤销合并"
-	case StepReviewed:
-		return "复核通过"
-	case StepRejected:
-		return "复核不通过"
-	case StepOverdue:
-		return "超时升级"
-	case StepMoved:
-		return "中队合并"
-	}
-	return Act(a).Label()
-}
-
-// wall gives the Shanghai wall time, for sentences.
-func wall(s clock.Stamp) string { return s.Time().In(clock.Shanghai()).Format("15:04") }
-
-type stepRow struct {
-	bun.BaseModel `bun:"table:order_steps,alias:s"`
-
-	ID        string `bun:",pk"`
-	OrderID   string
-	MadeAt    clock.Stamp
-	Act       StepAct
-	ActorID   string
-	ActorName string
-	ActorOrg  string
-	Text      string
-	Photos    string // JSON
-	Lng       *float64
-	Lat       *float64
-	AccuracyM *float64 `bun:"accuracy_m"`
-	DistanceM *float64 `bun:"distance_m"`
-	IdemKey   *string
-}
-
-func (r *stepRow) photos() []string {
-	out := []string{}
-	// The column is written by this package only; an unreadable one shows
-	// no picture rather than hiding the whole timeline.
-	if json.Unmarshal([]byte(r.Photos), &out) != nil {
-		return []string{}
-	}
-	return out
-}
-
-func addStep(ctx context.Context, tx db.Tx, s *stepRow, photos []string) error {
-	b, err := json.Marshal(append([]string{}, photos...))
-	if err != nil {
-		return fmt.Errorf("add step to order: %w", err)
-	}
-	s.Photos = string(b)
-	if _, err := tx.NewInsert().Model(s).Exec(ctx); err != nil {
-		return fmt.Errorf("add step to order: %w", err)
-	}
-	return nil
-}
-
-func stepsOf(ctx context.Context, idb bun.IDB, id string) ([]stepRow, error) {
-	rows := []stepRow{}
-	if err := idb.NewSelect().Model(&rows).Where("s.order_id = ?", id).Order("s.made_at", "s.id").Scan(ctx); err != nil {
-		return nil, fmt.Errorf("load steps of order: %w", err)
-	}
-	return rows, nil
-}
-
-// done tells whether a step with this idempotency key is on record: then the
-// act was committed and only its answer was lost.
-func done(ctx context.Context, tx db.Tx, orderID, key string) (bool, error) {
-	if key == "" {
-		return false, nil
-	}
-	n, err := tx.NewSelect().Model((*stepRow)(nil)).Where("s.order_id = ? AND s.idem_key = ?", orderID, key).Count(ctx)
-	if err != nil {
-		return false, fmt.Errorf("look up idempotency key: %w", err)
-	}
-	return n > 0, nil
 }

@@ -2,7 +2,6 @@ package orders
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -36,17 +35,19 @@ type Filter struct {
 	Officer string
 	Camera  string
 	Shop    string
+	Result  Result
+	// Phase is open for what is worked on, done for what was handed in.
+	Phase string
+	// Urged keeps those that were urged and are not handed in.
+	Urged bool
 	// Due is overdue, near or ok.
 	Due      string
 	From, To *clock.Stamp // creation, To is exclusive
 	Q        string
 }
 
-// endOfDay is the first moment of the next Shanghai day.
-func endOfDay(now time.Time) clock.Stamp { return clock.At(clock.DayStart(now).Add(24 * time.Hour)) }
-
 func unclosed() bun.ListValues {
-	return bun.List([]State{Dispatched, Accepted, OnSite, Handled, Returned})
+	return bun.List([]State{Dispatched, Accepted, OnSite, Handled, Returned, Filing})
 }
 
 func openStates() bun.ListValues {
@@ -59,17 +60,15 @@ func overdue(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
 }
 
 func near(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
-	return q.Where("o.state IN (?) AND o.due_at >= ? AND (o.due_at - o.near_ms <= ? OR (o.near_today = 1 AND o.due_at < ?))",
-		openStates(), clock.At(now), clock.At(now), endOfDay(now))
+	return q.Where("o.state IN (?) AND o.due_at >= ? AND o.due_at - o.near_ms <= ?", openStates(), clock.At(now), clock.At(now))
 }
 
 func inTime(q *bun.SelectQuery, now time.Time) *bun.SelectQuery {
-	return q.Where("o.state IN (?) AND o.due_at - o.near_ms > ? AND NOT (o.near_today = 1 AND o.due_at < ?)",
-		openStates(), clock.At(now), endOfDay(now))
+	return q.Where("o.state IN (?) AND o.due_at - o.near_ms > ?", openStates(), clock.At(now))
 }
 
 // apply is the one place where a filter and an actor become SQL.
-func (f Filter) apply(q *bun.SelectQuery, who access.Actor, now time.Time) *bun.SelectQuery {
+func (f Filter) apply(q *bun.SelectQuery, who viewer, now time.Time) *bun.SelectQuery {
 	q = visible(q, who)
 	switch f.Tab {
 	case TabMine:
@@ -81,7 +80,7 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor, now time.Time) *bun.
 	}
 	for column, v := range map[string]string{
 		"o.state": string(f.State), "o.kind": f.Kind, "o.squad_org_id": f.Squad, "o.officer_id": f.Officer,
-		"o.camera_id": f.Camera, "o.shop_id": f.Shop,
+		"o.camera_id": f.Camera, "o.shop_id": f.Shop, "o.result": string(f.Result),
 	} {
 		if v != "" {
 			q = q.Where("? = ?", bun.Safe(column), v)
@@ -89,6 +88,15 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor, now time.Time) *bun.
 	}
 	if f.Region != "" {
 		q = access.Scope{Prefixes: []string{f.Region}}.Filter(q, "o.region_code")
+	}
+	switch f.Phase {
+	case "open":
+		q = q.Where("o.state IN (?)", openStates())
+	case "done":
+		q = q.Where("o.state IN (?)", bun.List([]State{Handled, Filing, Closed}))
+	}
+	if f.Urged {
+		q = q.Where("o.state IN (?) AND o.urged > 0", openStates())
 	}
 	switch f.Due {
 	case "overdue":
@@ -116,60 +124,78 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor, now time.Time) *bun.
 }
 
 // mine cuts to what is the actor's own: an officer's orders, a leader's
-// squad's, and for everyone above the squad all of the scope.
-func mine(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
-	switch {
-	case who.Has("order.dispatch"):
+// squad's, for everyone above the squad all of the scope; and those of the
+// people whose place the actor takes.
+func mine(q *bun.SelectQuery, who viewer) *bun.SelectQuery {
+	leads, officers := who.leads(), who.officers()
+	if who.Has(access.OrderDispatch) || len(leads)+len(officers) == 0 {
 		return q
-	case who.Has("order.assign"):
-		return q.Where("o.squad_org_id = ?", who.OrgID)
-	case who.Has("order.handle"):
-		return q.Where("o.officer_id = ?", who.ID)
 	}
-	return q
-}
-
-// todo cuts to orders whose next act is the actor's.
-func todo(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
-	// What is closed is nobody's task; saying so lets the index skip it.
-	return q.Where("o.state IN (?)", unclosed()).WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-		q = q.Where("1 = 0")
-		if who.Has("order.handle") {
-			q = q.WhereOr("(o.officer_id = ? AND o.state IN (?))", who.ID, bun.List([]State{Dispatched, Accepted, OnSite}))
+	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+		if len(leads) > 0 {
+			q = q.Where("o.squad_org_id IN (?)", bun.List(leads))
 		}
-		if who.Has("order.assign") {
-			q = q.WhereOr("(o.squad_org_id = ? AND o.state = ? AND o.officer_id = '')", who.OrgID, Dispatched)
-		}
-		if who.Has("order.dispatch") {
-			q = q.WhereGroup(" OR ", func(q *bun.SelectQuery) *bun.SelectQuery {
-				q = q.Where("(o.state = ? OR (o.state = ? AND o.squad_org_id = ''))", Returned, Dispatched)
-				return who.ScopeFor("order.dispatch").Filter(q, "o.region_code")
-			})
-		}
-		if who.Has("order.review") {
-			q = q.WhereOr("(o.state = ? AND o.officer_id <> ?)", Handled, who.ID)
+		if len(officers) > 0 {
+			q = q.WhereOr("o.officer_id IN (?)", bun.List(officers))
 		}
 		return q
 	})
 }
 
-// sortable maps what the API calls a field to its column.
+// todo cuts to orders whose next act is the actor's.
+func todo(q *bun.SelectQuery, who viewer) *bun.SelectQuery {
+	leads, officers := who.leads(), who.officers()
+	// What is closed is nobody's task; saying so lets the index skip it.
+	return q.Where("o.state IN (?)", bun.List([]State{Dispatched, Accepted, OnSite, Handled, Returned})).WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+		q = q.Where("1 = 0")
+		if len(officers) > 0 {
+			q = q.WhereOr("(o.officer_id IN (?) AND o.state IN (?))", bun.List(officers), bun.List([]State{Dispatched, Accepted, OnSite}))
+		}
+		if len(leads) > 0 {
+			q = q.WhereOr("(o.squad_org_id IN (?) AND o.state = ? AND o.officer_id = '')", bun.List(leads), Dispatched)
+		}
+		if who.Has(access.OrderDispatch) {
+			q = q.WhereGroup(" OR ", func(q *bun.SelectQuery) *bun.SelectQuery {
+				q = q.Where("(o.state = ? OR (o.state = ? AND o.squad_org_id = ''))", Returned, Dispatched)
+				return who.ScopeFor(access.OrderDispatch).Filter(q, "o.region_code")
+			})
+		}
+		if who.Has(access.OrderReview) {
+			q = q.WhereOr("(o.state = ? AND o.officer_id <> ? AND o.handled_by <> ?)", Handled, who.ID, who.ID)
+		}
+		return q
+	})
+}
+
+// sortable maps what the API calls a field to its column: those that an
+// index gives in order.
 func sortable() map[string]string {
-	return map[string]string{
-		"createdAt": "o.created_at", "dueAt": "o.due_at", "no": "o.no", "state": "o.state", "kind": "o.kind",
-		"shopName": "o.shop_name", "squadName": "o.squad_name", "officerName": "o.officer_name",
+	return map[string]string{"createdAt": "o.created_at", "dueAt": "o.due_at", "no": "o.no"}
+}
+
+// countMost is where counting ends: a list says "9,999+" and nobody waits for
+// the exact number of half a million.
+const countMost = 10_000
+
+// countUpTo counts the orders of a filter, at most countMost.
+func countUpTo(ctx context.Context, idb bun.IDB, who viewer, f Filter, now time.Time) (int64, error) {
+	inner := f.apply(idb.NewSelect().Model((*itemRow)(nil)).ColumnExpr("1"), who, now).Limit(countMost)
+	n, err := idb.NewSelect().TableExpr("(?) AS few", inner).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count orders: %w", err)
 	}
+	return int64(n), nil
 }
 
 // list reads one page: first the ids from the index, then the rows.
-func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.Paging, now time.Time) ([]Order, int64, error) {
+func list(ctx context.Context, idb bun.IDB, who viewer, f Filter, p httpx.Paging, now time.Time) ([]Order, int64, error) {
 	order, err := p.Order(sortable(), "o.created_at DESC")
 	if err != nil {
 		return nil, 0, err
 	}
-	total, err := f.apply(idb.NewSelect().Model((*itemRow)(nil)), who, now).Count(ctx)
+	total, err := countUpTo(ctx, idb, who, f, now)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count orders: %w", err)
+		return nil, 0, err
 	}
 	rows := []itemRow{}
 	inner := f.apply(idb.NewSelect().Model((*itemRow)(nil)).Column("o.id"), who, now).
@@ -194,13 +220,15 @@ type OrderCounts struct {
 	OnSite      int64 `json:"onSite"`
 	Handled     int64 `json:"handled"`
 	Returned    int64 `json:"returned"`
+	Filing      int64 `json:"filing"`
 	ClosedToday int64 `json:"closedToday"`
 	Todo        int64 `json:"todo"`
 	Overdue     int64 `json:"overdue"`
 	Near        int64 `json:"near"`
+	Urged       int64 `json:"urged"`
 }
 
-func counts(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now time.Time) (OrderCounts, error) {
+func counts(ctx context.Context, idb bun.IDB, who viewer, f Filter, now time.Time) (OrderCounts, error) {
 	var c OrderCounts
 	var by []struct {
 		State State
@@ -222,6 +250,8 @@ func counts(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now ti
 			c.Handled = b.N
 		case Returned:
 			c.Returned = b.N
+		case Filing:
+			c.Filing = b.N
 		}
 	}
 	for _, x := range []struct {
@@ -232,6 +262,7 @@ func counts(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now ti
 		{&c.Todo, todo(base(), who)},
 		{&c.Overdue, overdue(base(), now)},
 		{&c.Near, near(base(), now)},
+		{&c.Urged, base().Where("o.state IN (?) AND o.urged > 0", openStates())},
 	} {
 		n, err := x.q.Count(ctx)
 		if err != nil {
@@ -242,70 +273,38 @@ func counts(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now ti
 	return c, nil
 }
 
-// overdueOpen reads orders whose deadline has passed, for the escalation job.
-func overdueOpen(ctx context.Context, tx db.Tx, after string, limit int64) ([]Order, error) {
+// some reads the orders of a list of ids that the actor may see, in the order
+// of the list.
+func some(ctx context.Context, idb bun.IDB, who viewer, ids []string) ([]Order, error) {
 	rows := []itemRow{}
-	q := tx.NewSelect().Model(&rows).Where("o.voided_at IS NULL AND o.id > ?", after)
-	if err := overdue(q, tx.Now()).Order("o.id").Limit(limit).Scan(ctx); err != nil {
-		return nil, fmt.Errorf("read overdue orders: %w", err)
+	if err := visible(idb.NewSelect().Model(&rows).Where("o.id IN (?)", bun.List(ids)), who).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	by := make(map[string]*itemRow, len(rows))
+	for i := range rows {
+		by[rows[i].ID] = &rows[i]
+	}
+	out := make([]Order, 0, len(rows))
+	for _, id := range ids {
+		if r := by[id]; r != nil {
+			out = append(out, r.order())
+			delete(by, id)
+		}
+	}
+	return out, nil
+}
+
+// inHandOf reads the orders of a squad that officers work on.
+func inHandOf(ctx context.Context, idb bun.IDB, squad string) ([]Order, error) {
+	rows := []itemRow{}
+	err := idb.NewSelect().Model(&rows).Where("o.squad_org_id = ? AND o.officer_id <> '' AND o.voided_at IS NULL AND o.state IN (?)", squad, bun.List([]State{Dispatched, Accepted, OnSite})).
+		Limit(2000).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read what officers have in hand: %w", err)
 	}
 	out := make([]Order, len(rows))
 	for i := range rows {
 		out[i] = rows[i].order()
 	}
 	return out, nil
-}
-
-type ruleRow struct {
-	bun.BaseModel `bun:"table:order_rules,alias:r"`
-
-	ID              string `bun:",pk"`
-	Kind            string
-	Name            string
-	Version         int
-	LimitMinutes    int64
-	MergeHours      int64
-	NearPercent     int64
-	NearToday       int
-	WarnDistanceM   float64 `bun:"warn_distance_m"`
-	EscalateMinutes string  // JSON
-	EffectiveFromAt clock.Stamp
-	EffectiveToAt   *clock.Stamp
-	Source          string
-	Verified        int
-}
-
-func (r *ruleRow) rule() (Rule, error) {
-	out := Rule{
-		ID: r.ID, Kind: r.Kind, Name: r.Name, Version: r.Version, LimitMinutes: r.LimitMinutes, MergeHours: r.MergeHours,
-		NearPercent: r.NearPercent, NearToday: r.NearToday == 1, WarnDistanceM: r.WarnDistanceM,
-		Source: r.Source, Verified: r.Verified == 1,
-	}
-	if err := json.Unmarshal([]byte(r.EscalateMinutes), &out.EscalateMinutes); err != nil {
-		return Rule{}, fmt.Errorf("rule %s: escalate_minutes: %w", r.ID, err)
-	}
-	return out, nil
-}
-
-// ruleFor gives the newest rule in force for a kind; one of its own goes
-// before the common one.
-func ruleFor(ctx context.Context, idb bun.IDB, kind string, now time.Time) (Rule, error) {
-	var r ruleRow
-	at := clock.At(now)
-	err := idb.NewSelect().Model(&r).Where("r.kind IN (?)", bun.List([]string{kind, "*"})).
-		Where("r.effective_from_at <= ? AND (r.effective_to_at IS NULL OR r.effective_to_at > ?)", at, at).
-		OrderExpr("CASE WHEN r.kind = '*' THEN 1 ELSE 0 END, r.version DESC").Limit(1).Scan(ctx)
-	if err != nil {
-		return Rule{}, fmt.Errorf("find the rule for %s orders: %w", kind, err)
-	}
-	return r.rule()
-}
-
-// ruleByID gives the version that an order started with.
-func ruleByID(ctx context.Context, idb bun.IDB, id string) (Rule, error) {
-	var r ruleRow
-	if err := idb.NewSelect().Model(&r).Where("r.id = ?", id).Scan(ctx); err != nil {
-		return Rule{}, fmt.Errorf("load rule %s: %w", id, err)
-	}
-	return r.rule()
 }

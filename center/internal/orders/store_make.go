@@ -36,7 +36,7 @@ func lockMerge(ctx context.Context, tx db.Tx, shop, kind string) error {
 }
 
 // mergeable finds the order that an alert of the shop and kind joins: the
-// newest that is not closed and was made at most hours ago.
+// newest that is still worked on and was made at most hours ago.
 func mergeable(ctx context.Context, idb bun.IDB, shop, kind string, hours int64, now time.Time) (*Order, error) {
 	if shop == "" || hours <= 0 {
 		return nil, nil
@@ -44,7 +44,7 @@ func mergeable(ctx context.Context, idb bun.IDB, shop, kind string, hours int64,
 	var r itemRow
 	err := idb.NewSelect().Model(&r).
 		Where("o.shop_id = ? AND o.kind = ? AND o.created_at > ?", shop, kind, clock.At(now.Add(-time.Duration(hours)*time.Hour))).
-		Where("o.voided_at IS NULL AND o.state <> ?", Closed).
+		Where("o.voided_at IS NULL AND o.state NOT IN (?)", bun.List([]State{Closed, Filing})).
 		Order("o.created_at DESC").Limit(1).Scan(ctx)
 	if db.NoRows(err) {
 		return nil, nil
@@ -58,7 +58,7 @@ func mergeable(ctx context.Context, idb bun.IDB, shop, kind string, hours int64,
 
 // anyOrder loads an order whoever asks; only for ports that decide themselves.
 func anyOrder(ctx context.Context, idb bun.IDB, id string) (Order, error) {
-	return get(ctx, idb, access.Actor{Scope: access.SystemScope()}, id)
+	return get(ctx, idb, viewer{Actor: access.Actor{Scope: access.SystemScope()}}, id)
 }
 
 // openOfSquad reads the orders of a squad that are not closed.
@@ -130,44 +130,6 @@ func alertIDs(ctx context.Context, idb bun.IDB, order string) ([]string, error) 
 	return out, nil
 }
 
-// Roles of an order's pictures.
-const (
-	photoAlert = "alert"
-	photoAfter = "after"
-)
-
-type photoRow struct {
-	bun.BaseModel `bun:"table:order_photos,alias:p"`
-
-	OrderID string `bun:",pk"`
-	SM3     string `bun:"sm3,pk"`
-	Role    string `bun:",pk"`
-}
-
-func addPhotos(ctx context.Context, tx db.Tx, order, role string, sm3s []string) error {
-	rows := []photoRow{}
-	for _, s := range sm3s {
-		rows = append(rows, photoRow{OrderID: order, SM3: s, Role: role})
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	if _, err := tx.NewInsert().Model(&rows).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
-		return fmt.Errorf("add pictures to order: %w", err)
-	}
-	return nil
-}
-
-// seesBlob tells whether the picture belongs to an order that the actor sees.
-func seesBlob(ctx context.Context, idb bun.IDB, who access.Actor, sm3 string) (bool, error) {
-	q := idb.NewSelect().Model((*itemRow)(nil)).Join("JOIN order_photos AS p ON p.order_id = o.id").Where("p.sm3 = ?", sm3)
-	ok, err := visible(q, who).Exists(ctx)
-	if err != nil {
-		return false, fmt.Errorf("look for the picture's orders: %w", err)
-	}
-	return ok, nil
-}
-
 // AlertOf is what an order shows of one of its alerts; it is read from the
 // view that the alerts domain maintains.
 type AlertOf struct {
@@ -211,15 +173,4 @@ func alertsOf(ctx context.Context, idb bun.IDB, order string) ([]AlertOf, error)
 		return nil, fmt.Errorf("read alerts of order: %w", err)
 	}
 	return out, nil
-}
-
-// escalate notes one level; false when it was noted before.
-func escalate(ctx context.Context, tx db.Tx, order string, level int) (bool, error) {
-	res, err := tx.NewRaw("INSERT INTO order_escalations (order_id, level, made_at) VALUES (?, ?, ?) ON CONFLICT (order_id, level) DO NOTHING",
-		order, level, clock.At(tx.Now())).Exec(ctx)
-	if err != nil {
-		return false, fmt.Errorf("note escalation: %w", err)
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
 }

@@ -6,11 +6,9 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
-
-	"jiexun/center/internal/access"
 )
 
-func countOf(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now time.Time) (int64, error) {
+func countOf(ctx context.Context, idb bun.IDB, who viewer, f Filter, now time.Time) (int64, error) {
 	n, err := f.apply(idb.NewSelect().Model((*itemRow)(nil)), who, now).Count(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("count orders: %w", err)
@@ -19,7 +17,7 @@ func countOf(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now t
 }
 
 // each walks through all orders of a filter, newest first, a page at a time.
-func each(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, now time.Time, do func(Order) error) error {
+func each(ctx context.Context, idb bun.IDB, who viewer, f Filter, now time.Time, do func(Order) error) error {
 	const page = 1000
 	var last *itemRow
 	for {
