@@ -30,7 +30,7 @@ type domains struct {
 // wireDomains makes the domains, what they ask of each other, and their jobs.
 func (a *App) wireDomains(context.Context) error {
 	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
-	a.shops = wireShops(a.db, a.regions, a.blobs, a.bus)
+	a.wireShops()
 	a.wireOrders()
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)

@@ -123,8 +123,10 @@ func (t shopTarget) Put(ctx context.Context, id string, row feed.Row) (string, e
 	if err != nil {
 		return "", err
 	}
-	in.Rev, in.CameraID, in.ZoneID, in.SignReferenceSM3 = old.Shop.Rev, old.Shop.CameraID, old.Shop.ZoneID, old.Shop.SignReferenceSM3
-	s, err := t.shops.Update(ctx, id, in)
+	keep := shops.InputOf(old.Shop)
+	keep.Name, keep.SignName, keep.Address, keep.RegionCode = in.Name, in.SignName, in.Address, in.RegionCode
+	keep.Lng, keep.Lat, keep.Business, keep.Contact = in.Lng, in.Lat, in.Business, in.Contact
+	s, err := t.shops.Update(ctx, id, keep)
 	return s.ID, err
 }
 

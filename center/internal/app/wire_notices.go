@@ -173,9 +173,10 @@ func (s noticeSources) Shop(ctx context.Context, id string) (notices.Facts, erro
 type noticeShops struct{ a *App }
 
 // Contact implements notices.Shops.
-func (s noticeShops) Contact(ctx context.Context, _ db.Tx, id string) (notices.Contact, bool, error) {
-	x, ok, err := s.a.shops.ByID(ctx, id)
-	return notices.Contact{Name: x.Name, Phone: x.Contact, Business: x.Business}, ok, err
+func (s noticeShops) Contact(ctx context.Context, tx db.Tx, id string) (notices.Contact, bool, error) {
+	r, err := s.a.shops.PhoneFor(ctx, tx, id, "发送告知")
+	ok, err := found(err)
+	return notices.Contact{Name: r.ShopName, Phone: r.Phone, CreditCode: r.CreditCode, Business: r.Business}, ok, err
 }
 
 // Business implements notices.Shops.

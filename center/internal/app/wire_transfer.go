@@ -25,6 +25,8 @@ func (a *App) wireTransfer(context.Context) (err error) {
 	a.transfer.Export(a.exportOrders())
 	a.transfer.Export(a.exportCameras())
 	a.transfer.Export(a.exportAuditRows())
+	a.transfer.Export(a.exportShops())
+	a.transfer.Export(a.exportSightings())
 	a.transfer.Import(a.importShops())
 	a.jobs.Every("transfer.sweep", "清理过期的导出文件", time.Hour, a.transfer.Sweep)
 	return nil
@@ -96,7 +98,7 @@ func (a *App) exportAuditRows() transfer.Exporter {
 }
 
 func (a *App) importShops() transfer.Importer {
-	hints := map[string]string{"街镇区划代码": "9 位，例如 310101013", "经度": "CGCS2000，120.8 到 122.3", "纬度": "CGCS2000，30.6 到 31.9", "登记店招": "留空时同商铺名称"}
+	hints := map[string]string{"街镇区划代码": "9 位，例如 310101013", "经度": "CGCS2000，120.8 到 122.3", "纬度": "CGCS2000，30.6 到 31.9", "登记店招": "留空时同商铺名称", "别名": "几个别名用、隔开", "信用代码": "18 位统一社会信用代码", "承诺书签署日": "例如 2026-01-31"}
 	cols := []transfer.ImportColumn{}
 	for i, t := range shops.ImportTitles() {
 		cols = append(cols, transfer.ImportColumn{Title: t, Needed: i < 5, Hint: hints[t]})

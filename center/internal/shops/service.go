@@ -3,19 +3,22 @@ package shops
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
+	"jiexun/center/internal/platform/caller"
 	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/platform/crypto"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/ids"
 	"jiexun/center/internal/platform/region"
+	"jiexun/center/internal/platform/textkey"
+	"jiexun/center/internal/shops/match"
 )
 
 // Pictures tells whether a picture is in the file store.
@@ -23,9 +26,31 @@ type Pictures interface {
 	Has(ctx context.Context, sm3 string) (bool, error)
 }
 
+// Keys seal telephone numbers and give what they are found by.
+type Keys interface {
+	Seal(purpose, plain, aad string) (string, error)
+	OpenOrPlain(purpose, text, aad string) (string, error)
+	Blind(purpose, plain string) string
+	Blinds(purpose, plain string) []string
+}
+
+// purposePhone is what the keys know the telephone numbers of shops by.
+const purposePhone = "shop.phone"
+
+// Sealed are the columns with sealed texts.
+func Sealed() []crypto.Column {
+	return []crypto.Column{
+		{Purpose: purposePhone, Table: "shop_items", ID: "id", Column: "contact", Blind: "contact_blind"},
+		{Purpose: purposePhone, Table: "shop_versions", ID: "id", Column: "contact"},
+	}
+}
+
+func sealed(text string) bool { return crypto.Sealed(text) }
+
 // Options are what the service needs. NewID and Wake may be nil.
 type Options struct {
 	DB       *db.DB
+	Keys     Keys
 	Regions  *region.Tree
 	Pictures Pictures
 	NewID    ids.Source
@@ -35,10 +60,12 @@ type Options struct {
 // Service has the use cases of shops. It is safe for concurrent use.
 type Service struct {
 	db       *db.DB
+	keys     Keys
 	regions  *region.Tree
 	pictures Pictures
 	newID    ids.Source
 	wake     func()
+	matcher  *match.Matcher
 }
 
 // New makes the service.
@@ -49,17 +76,17 @@ func New(o Options) *Service {
 	if o.Wake == nil {
 		o.Wake = func() {}
 	}
-	return &Service{db: o.DB, regions: o.Regions, pictures: o.Pictures, newID: o.NewID, wake: o.Wake}
+	return &Service{db: o.DB, keys: o.Keys, regions: o.Regions, pictures: o.Pictures, newID: o.NewID, wake: o.Wake, matcher: match.NewMatcher()}
 }
 
 // List gives one page of the shops that the actor may see.
 func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.List[Listed], error) {
-	who, err := access.Need(ctx, "shop.view")
+	who, err := access.Need(ctx, access.ShopView)
 	if err != nil {
 		return httpx.List[Listed]{}, err
 	}
 	f.Q = strings.TrimSpace(p.Q)
-	items, total, err := list(ctx, s.db.Read(), who, f, p)
+	items, total, err := s.list(ctx, s.db.Read(), who, f, p)
 	if err != nil {
 		return httpx.List[Listed]{}, err
 	}
@@ -68,7 +95,7 @@ func (s *Service) List(ctx context.Context, f Filter, p httpx.Paging) (httpx.Lis
 
 // Get gives one shop.
 func (s *Service) Get(ctx context.Context, id string) (Listed, error) {
-	who, err := access.Need(ctx, "shop.view")
+	who, err := access.Need(ctx, access.ShopView)
 	if err != nil {
 		return Listed{}, err
 	}
@@ -76,10 +103,11 @@ func (s *Service) Get(ctx context.Context, id string) (Listed, error) {
 	if err != nil {
 		return Listed{}, err
 	}
-	out, err := withOpen(ctx, s.db.Read(), []shopRow{*rowOf(shop)})
+	out, err := withOpen(ctx, s.db.Read(), []shopRow{*rowOf(shop, "")})
 	if err != nil {
 		return Listed{}, err
 	}
+	out[0].Shop.UpdatedAt = shop.UpdatedAt
 	return out[0], nil
 }
 
@@ -94,17 +122,11 @@ func (s *Service) Update(ctx context.Context, id string, in Input) (Shop, error)
 }
 
 func (s *Service) write(ctx context.Context, id string, in Input) (Shop, error) {
-	who, err := access.Need(ctx, "shop.edit")
+	who, err := access.Need(ctx, access.ShopEdit)
 	if err != nil {
 		return Shop{}, err
 	}
-	if err := in.check(s.regions.Street); err != nil {
-		return Shop{}, err
-	}
-	if !who.Scope.Covers(in.RegionCode) {
-		return Shop{}, errs.Invalidf("regionCode", "%s不在您的数据范围内", s.regions.Name(in.RegionCode))
-	}
-	if err := s.checkPicture(ctx, in.SignReferenceSM3); err != nil {
+	if err := s.checkInput(ctx, who, &in); err != nil {
 		return Shop{}, err
 	}
 	var out Shop
@@ -113,9 +135,7 @@ func (s *Service) write(ctx context.Context, id string, in Input) (Shop, error) 
 			return err
 		}
 		var old Shop
-		act, verb := "shop.create", "新增商铺"
 		if id != "" {
-			act, verb = "shop.update", "修改商铺"
 			if old, err = get(ctx, tx, who, id); err != nil {
 				return err
 			}
@@ -123,18 +143,13 @@ func (s *Service) write(ctx context.Context, id string, in Input) (Shop, error) 
 				return changed(old)
 			}
 		}
-		next := s.merge(old, in)
-		if id == "" {
-			next.ID, next.Rev = s.newID(), 1
-			err = insert(ctx, tx, next)
-		} else {
-			next, err = update(ctx, tx, next)
+		next := s.merge(old, in, tx)
+		c := change{act: "shop.create", verb: "新增商铺", reason: in.Reason}
+		if id != "" {
+			c.act, c.verb = "shop.update", "修改商铺"
 		}
-		if err != nil {
-			return err
-		}
-		out = next
-		return s.note(ctx, tx, act, verb, old, next)
+		out, err = s.save(ctx, tx, c, old, next)
+		return err
 	})
 	if err != nil {
 		return Shop{}, fmt.Errorf("write shop: %w", err)
@@ -142,16 +157,38 @@ func (s *Service) write(ctx context.Context, id string, in Input) (Shop, error) 
 	return out, nil
 }
 
-func (s *Service) checkPicture(ctx context.Context, sm3 string) error {
+// checkInput looks at what a person wrote, before any row is read.
+func (s *Service) checkInput(ctx context.Context, who access.Actor, in *Input) error {
+	if err := in.check(s.regions.Street); err != nil {
+		return err
+	}
+	if !who.Scope.Covers(in.RegionCode) {
+		return errs.Invalidf("regionCode", "%s不在您的数据范围内", s.regions.Name(in.RegionCode))
+	}
+	pics := map[string]string{"signReferenceSm3": in.SignReferenceSM3, "pledgeSm3": in.PledgeSM3}
+	for _, p := range in.Permits {
+		if p.SM3 != "" {
+			pics["permits"] = p.SM3
+		}
+	}
+	for field, sm3 := range pics {
+		if err := s.checkPicture(ctx, field, sm3); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkPicture(ctx context.Context, field, sm3 string) error {
 	if sm3 == "" {
 		return nil
 	}
 	ok, err := s.pictures.Has(ctx, sm3)
 	if err != nil {
-		return fmt.Errorf("look for sign picture: %w", err)
+		return fmt.Errorf("look for picture: %w", err)
 	}
 	if !ok {
-		return errs.Invalidf("signReferenceSm3", "店招底图还没有上传")
+		return errs.Invalidf(field, "图片还没有上传")
 	}
 	return nil
 }
@@ -170,136 +207,203 @@ func checkZone(ctx context.Context, tx db.Tx, who access.Actor, in Input) error 
 	return nil
 }
 
-func (s *Service) merge(old Shop, in Input) Shop {
+// merge lays what a person wrote over a shop.
+func (s *Service) merge(old Shop, in Input, tx db.Tx) Shop {
 	n := old
 	n.Name, n.SignName, n.Address, n.RegionCode = in.Name, in.SignName, in.Address, in.RegionCode
-	n.StreetName = s.regions.Street(in.RegionCode)
-	n.Lng, n.Lat, n.Business = in.Lng, in.Lat, in.Business
-	if !strings.Contains(in.Contact, "*") {
-		n.Contact = in.Contact
-	}
+	n.Lng, n.Lat, n.Business, n.DoorLine = in.Lng, in.Lat, in.Business, in.DoorLine
 	n.CameraID, n.ZoneID, n.SignReferenceSM3 = in.CameraID, in.ZoneID, in.SignReferenceSM3
+	n.Permits, n.PledgeYMD, n.PledgeSM3, n.Smart, n.State = in.Permits, in.PledgeYMD, in.PledgeSM3, in.Smart, in.State
+	if !strings.Contains(in.Operator, "*") {
+		n.Operator = in.Operator
+	}
+	if !strings.Contains(in.CreditCode, "*") {
+		n.CreditCode = in.CreditCode
+	}
+	if !strings.Contains(in.Contact, "*") {
+		n.contact, n.ContactMask = in.Contact, Mask(in.Contact)
+	}
+	n.Aliases = nil
+	for _, a := range in.Aliases {
+		n.Aliases = append(n.Aliases, ShopAlias{Name: a, Kind: "alias"})
+	}
+	for _, a := range old.Aliases {
+		if a.Kind == "former" {
+			n.Aliases = append(n.Aliases, a)
+		}
+	}
+	if n.Source == "" {
+		n.Source = FromPerson
+		if in.Source != "" {
+			n.Source = in.Source
+		}
+	}
+	n.formerNames(old, int64(clock.YMD(tx.Now())))
 	return n
 }
 
+// formerNames keeps names that the shop had and has no more.
+func (s *Shop) formerNames(old Shop, today int64) {
+	if old.ID == "" {
+		return
+	}
+	for _, name := range []string{old.SignName, old.Name} {
+		if name == "" || slices.Contains(s.Names(), name) || slices.ContainsFunc(s.Aliases, func(a ShopAlias) bool { return a.Name == name && a.Kind == "former" }) {
+			continue
+		}
+		s.Aliases = append(s.Aliases, ShopAlias{Name: name, Kind: "former", Until: today})
+	}
+	if n := len(s.Aliases); n > 40 {
+		s.Aliases = s.Aliases[:40]
+	}
+}
+
+// change says what a write is called, why it is made, and the act on several
+// shops that it belongs to.
+type change struct {
+	act, verb, reason string
+	op                string
+}
+
+// save writes a shop with its history, search keys, audit record and event.
+// Everything that writes shops goes through here.
+func (s *Service) save(ctx context.Context, tx db.Tx, c change, old, next Shop) (Shop, error) {
+	next.StreetName = s.regions.Street(next.RegionCode)
+	d := doorOf(next.Address)
+	next.Road, next.HouseNo, next.Side = d.road, d.no, d.side
+	var err error
+	if old.ID == "" {
+		next.ID, next.Rev = s.newID(), 1
+		if next.No, err = s.number(ctx, tx, next.RegionCode); err != nil {
+			return next, err
+		}
+	}
+	if next, err = s.seal(next); err != nil {
+		return next, err
+	}
+	text := s.searchText(next)
+	if old.ID == "" {
+		err = insert(ctx, tx, next, text)
+	} else {
+		if err = s.keepOld(ctx, tx, old); err == nil {
+			next, err = update(ctx, tx, next, text)
+		}
+	}
+	if err != nil {
+		return next, err
+	}
+	if old.ID == "" || s.searchText(old) != text || (old.DeletedAt == nil) != (next.DeletedAt == nil) {
+		if err := setGrams(ctx, tx, map[string][]int64{next.ID: s.searchKeys(next)}); err != nil {
+			return next, err
+		}
+	}
+	v, err := s.version(tx, c, next, caller.From(ctx))
+	if err != nil {
+		return next, err
+	}
+	if err := keepVersions(ctx, tx, []versionRow{v}); err != nil {
+		return next, err
+	}
+	return next, s.note(ctx, tx, c, old, next)
+}
+
+func (s *Service) number(ctx context.Context, tx db.Tx, region string) (string, error) {
+	n, err := numbers(ctx, tx, region, 1)
+	return shopNo(region, n), err
+}
+
+func shopNo(region string, n int64) string { return fmt.Sprintf("SP-%s-%05d", region, n) }
+
+// seal makes the telephone number unreadable in the row.
+func (s *Service) seal(x Shop) (Shop, error) {
+	if x.contact == "" || sealed(x.contact) {
+		if x.contact == "" {
+			x.blind, x.ContactMask = "", ""
+		}
+		return x, nil
+	}
+	plain := x.contact
+	var err error
+	if x.contact, err = s.keys.Seal(purposePhone, plain, "shop_items.contact:"+x.ID); err != nil {
+		return x, fmt.Errorf("seal the number of shop %s: %w", x.ID, err)
+	}
+	x.blind, x.ContactMask = s.keys.Blind(purposePhone, digits(plain)), Mask(plain)
+	return x, nil
+}
+
+func digits(phone string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, phone)
+}
+
+// phone opens the telephone number of a shop.
+func (s *Service) phone(x Shop) (string, error) {
+	if x.contact == "" {
+		return "", nil
+	}
+	return s.keys.OpenOrPlain(purposePhone, x.contact, "shop_items.contact:"+x.ID)
+}
+
+// indexVersion changes when rows have to be indexed anew.
+const indexVersion = 1
+
+// searchText is what a search looks through.
+func (s *Service) searchText(x Shop) string {
+	names := x.Names()
+	for _, a := range x.Aliases {
+		if a.Kind == "former" {
+			names = append(names, a.Name)
+		}
+	}
+	return textkey.Text(append(names, x.Address), x.StreetName, x.Business, x.No, x.CreditCode)
+}
+
+// searchKeys are the pairs by which a shop is found.
+func (s *Service) searchKeys(x Shop) []int64 {
+	names := x.Names()
+	for _, a := range x.Aliases {
+		if a.Kind == "former" {
+			names = append(names, a.Name)
+		}
+	}
+	return textkey.Keys(append(names, x.Address, x.StreetName, x.Business)...)
+}
+
 // note writes the audit record and the event of a change.
-func (s *Service) note(ctx context.Context, tx db.Tx, act, verb string, before, after Shop) error {
+func (s *Service) note(ctx context.Context, tx db.Tx, c change, before, after Shop) error {
 	err := audit.Record(ctx, tx, audit.Entry{
-		Act: act, Object: "shop", ObjectID: after.ID, RegionCode: after.RegionCode, Summary: verb + " " + after.Name,
-		Before: trace(before), After: trace(after),
+		Act: c.act, Object: "shop", ObjectID: after.ID, RegionCode: after.RegionCode, Summary: c.verb + " " + after.Name,
+		Before: trace(before), After: trace(after), Reason: c.reason,
 	})
 	if err != nil {
 		return err
 	}
 	tx.AfterCommit(s.wake)
-	return events.Publish(ctx, tx, TopicChanged, Changed{ID: after.ID, RegionCode: after.RegionCode})
+	return events.Publish(ctx, tx, TopicChanged, Changed{ID: after.ID, RegionCode: after.RegionCode, MergedInto: after.MergedInto})
 }
 
-// trace is the part of a shop that the audit record keeps: the telephone
-// number masked.
+// trace is the part of a shop that the audit record keeps: numbers masked.
 func trace(s Shop) any {
 	if s.ID == "" {
 		return nil
 	}
 	return map[string]any{
-		"name": s.Name, "signName": s.SignName, "address": s.Address, "regionCode": s.RegionCode, "business": s.Business,
-		"contact": Mask(s.Contact), "cameraId": s.CameraID, "zoneId": s.ZoneID, "sign": s.SignReferenceSM3, "deleted": s.DeletedAt != nil, "rev": s.Rev,
+		"no": s.No, "name": s.Name, "signName": s.SignName, "aliases": s.Aliases, "address": s.Address, "regionCode": s.RegionCode, "business": s.Business,
+		"operator": MaskName(s.Operator), "creditCode": MaskCode(s.CreditCode), "contact": s.ContactMask, "cameraId": s.CameraID, "zoneId": s.ZoneID, "sign": s.SignReferenceSM3,
+		"permits": s.Permits, "pledgeYmd": s.PledgeYMD, "smart": s.Smart, "state": s.State, "deleted": s.DeletedAt != nil, "mergedInto": s.MergedInto, "rev": s.Rev,
 	}
 }
 
-// Delete takes a shop out of use; its alerts and orders keep its name.
-func (s *Service) Delete(ctx context.Context, id string, rev int64) error {
-	who, err := access.Need(ctx, "shop.edit")
-	if err != nil {
-		return err
-	}
-	err = s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		old, err := get(ctx, tx, who, id)
-		if err != nil {
-			return err
-		}
-		if old.Rev != rev {
-			return changed(old)
-		}
-		next := old
-		next.DeletedAt = clock.Ptr(tx.Now())
-		next.CameraID, next.ZoneID = "", ""
-		if next, err = update(ctx, tx, next); err != nil {
-			return err
-		}
-		return s.note(ctx, tx, "shop.delete", "删除商铺", old, next)
-	})
-	if err != nil {
-		return fmt.Errorf("delete shop %s: %w", id, err)
-	}
-	return nil
-}
-
-// SeesBlob tells whether the actor may see a picture because of a shop.
+// SeesBlob tells whether the actor may see a picture because of a shop or a
+// sighting.
 func (s *Service) SeesBlob(ctx context.Context, sm3 string) (bool, error) {
 	who, err := access.From(ctx)
-	if err != nil || !who.Has("shop.view") {
+	if err != nil || !who.Has(access.ShopView) {
 		return false, err
 	}
-	return seesBlob(ctx, s.db.Read(), who.For("shop.view"), sm3)
-}
-
-// The following answer other domains through ports, whoever asks.
-
-// OfZones gives the shop that each zone is bound to.
-func (s *Service) OfZones(ctx context.Context, zones []string) (map[string]Shop, error) {
-	return zoneShops(ctx, s.db.Read(), zones)
-}
-
-// OfCamera gives the shops bound to a camera.
-func (s *Service) OfCamera(ctx context.Context, camera string) ([]Shop, error) {
-	return byIDs(ctx, s.db.Read(), "h.camera_id", []string{camera})
-}
-
-// ByID gives one shop; false when it is absent or deleted.
-func (s *Service) ByID(ctx context.Context, id string) (Shop, bool, error) {
-	list, err := byIDs(ctx, s.db.Read(), "h.id", []string{id})
-	if err != nil || len(list) == 0 {
-		return Shop{}, false, err
-	}
-	return list[0], true, nil
-}
-
-// Near is a shop and its distance in metres.
-type Near struct {
-	Shop      Shop
-	DistanceM float64
-}
-
-// Near gives the shops around a place, nearest first.
-func (s *Service) Near(ctx context.Context, lng, lat, metres float64, limit int) ([]Near, error) {
-	list, err := box(ctx, s.db.Read(), lng, lat, metres)
-	if err != nil {
-		return nil, err
-	}
-	out := []Near{}
-	for _, x := range list {
-		if d := distanceM(lng, lat, x.Lng, x.Lat); d <= metres {
-			out = append(out, Near{x, d})
-		}
-	}
-	slices.SortFunc(out, func(a, b Near) int {
-		if a.DistanceM != b.DistanceM {
-			if a.DistanceM < b.DistanceM {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.Shop.ID, b.Shop.ID)
-	})
-	return out[:min(limit, len(out))], nil
-}
-
-// distanceM is the great-circle distance in metres.
-func distanceM(lng1, lat1, lng2, lat2 float64) float64 {
-	const earth = 6371008.8
-	rad := math.Pi / 180
-	dLat, dLng := (lat2-lat1)*rad, (lng2-lng1)*rad
-	h := math.Pow(math.Sin(dLat/2), 2) + math.Cos(lat1*rad)*math.Cos(lat2*rad)*math.Pow(math.Sin(dLng/2), 2)
-	return 2 * earth * math.Asin(math.Sqrt(math.Min(1, h)))
+	return seesBlob(ctx, s.db.Read(), who.For(access.ShopView), sm3)
 }

@@ -2,6 +2,7 @@ package shops
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -11,7 +12,6 @@ import (
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
-	"jiexun/center/internal/platform/httpx"
 )
 
 type shopRow struct {
@@ -34,28 +34,92 @@ type shopRow struct {
 	UpdatedAt        clock.Stamp
 	DeletedAt        *clock.Stamp
 	Rev              int64
+	No               string
+	Aliases          string
+	Road             string
+	HouseNo          int64
+	Side             string
+	DoorLine         string
+	Operator         string
+	CreditCode       string
+	ContactBlind     string
+	ContactMask      string
+	Permits          string
+	PledgeYMD        int64  `bun:"pledge_ymd"`
+	PledgeSM3        string `bun:"pledge_sm3"`
+	Smart            bool
+	State            string
+	Source           string
+	SeenAt           *clock.Stamp
+	MergedInto       string
+	DeletedBy        string
+	DeletedWhy       string
+	Indexed          int64
+}
+
+// fromJSON reads a column that this package wrote; one that does not read
+// gives nothing.
+func fromJSON[T any](text string) T {
+	var v T
+	if text != "" && json.Unmarshal([]byte(text), &v) != nil {
+		var none T
+		return none
+	}
+	return v
 }
 
 func (r *shopRow) shop() Shop {
-	return Shop{
-		ID: r.ID, Name: r.Name, SignName: r.SignName, Address: r.Address, RegionCode: r.RegionCode, StreetName: r.StreetName,
-		Lng: r.Lng, Lat: r.Lat, Business: r.Business, Contact: r.Contact, CameraID: r.CameraID, ZoneID: r.ZoneID,
-		SignReferenceSM3: r.SignReferenceSM3, DeletedAt: r.DeletedAt, Rev: r.Rev,
+	s := Shop{
+		ID: r.ID, No: r.No, Name: r.Name, SignName: r.SignName, Aliases: fromJSON[[]ShopAlias](r.Aliases), Address: r.Address, RegionCode: r.RegionCode, StreetName: r.StreetName,
+		Road: r.Road, HouseNo: r.HouseNo, Side: r.Side, Lng: r.Lng, Lat: r.Lat, DoorLine: fromJSON[DoorLine](r.DoorLine), Business: r.Business, Operator: r.Operator,
+		CreditCode: r.CreditCode, ContactMask: r.ContactMask, CameraID: r.CameraID, ZoneID: r.ZoneID, SignReferenceSM3: r.SignReferenceSM3,
+		Permits: fromJSON[[]ShopPermit](r.Permits), PledgeYMD: r.PledgeYMD, PledgeSM3: r.PledgeSM3, Smart: r.Smart, State: r.State, Source: r.Source, SeenAt: r.SeenAt,
+		MergedInto: r.MergedInto, DeletedAt: r.DeletedAt, DeletedBy: r.DeletedBy, DeletedWhy: r.DeletedWhy, Rev: r.Rev, UpdatedAt: r.UpdatedAt,
+		contact: r.Contact, blind: r.ContactBlind,
+	}
+	if s.ContactMask == "" && s.contact != "" && !sealed(s.contact) {
+		s.ContactMask = Mask(s.contact) // written before numbers were sealed
+	}
+	return s
+}
+
+func rowOf(s Shop, search string) *shopRow {
+	return &shopRow{
+		ID: s.ID, Name: s.Name, SignName: s.SignName, Address: s.Address, RegionCode: s.RegionCode, StreetName: s.StreetName,
+		Lng: s.Lng, Lat: s.Lat, Business: s.Business, Contact: s.contact, CameraID: s.CameraID, ZoneID: s.ZoneID,
+		SignReferenceSM3: s.SignReferenceSM3, Search: search, DeletedAt: s.DeletedAt, Rev: s.Rev,
+		No: s.No, Aliases: listJSON(s.Aliases), Road: s.Road, HouseNo: s.HouseNo, Side: s.Side, DoorLine: lineJSON(s.DoorLine), Operator: s.Operator,
+		CreditCode: s.CreditCode, ContactBlind: s.blind, ContactMask: s.ContactMask, Permits: listJSON(s.Permits), PledgeYMD: s.PledgeYMD, PledgeSM3: s.PledgeSM3,
+		Smart: s.Smart, State: s.State, Source: s.Source, SeenAt: s.SeenAt, MergedInto: s.MergedInto, DeletedBy: s.DeletedBy, DeletedWhy: s.DeletedWhy, Indexed: indexVersion,
 	}
 }
 
-func rowOf(s Shop) *shopRow {
-	return &shopRow{
-		ID: s.ID, Name: s.Name, SignName: s.SignName, Address: s.Address, RegionCode: s.RegionCode, StreetName: s.StreetName,
-		Lng: s.Lng, Lat: s.Lat, Business: s.Business, Contact: s.Contact, CameraID: s.CameraID, ZoneID: s.ZoneID,
-		SignReferenceSM3: s.SignReferenceSM3, Search: s.Name + " " + s.SignName + " " + s.Address + " " + s.StreetName + " " + s.Business,
-		DeletedAt: s.DeletedAt, Rev: s.Rev,
+func listJSON[T any](list []T) string {
+	if len(list) == 0 {
+		return "[]"
 	}
+	return asJSON(list)
+}
+
+func lineJSON(l DoorLine) string {
+	if len(l) == 0 {
+		return ""
+	}
+	return asJSON(l)
 }
 
 func get(ctx context.Context, idb bun.IDB, who access.Actor, id string) (Shop, error) {
+	s, err := getAny(ctx, idb, who, id)
+	if err == nil && s.DeletedAt != nil {
+		return Shop{}, errs.NotFound("商铺")
+	}
+	return s, err
+}
+
+// getAny finds deleted shops too.
+func getAny(ctx context.Context, idb bun.IDB, who access.Actor, id string) (Shop, error) {
 	var r shopRow
-	err := who.Scope.Filter(idb.NewSelect().Model(&r).Where("h.id = ? AND h.deleted_at IS NULL", id), "h.region_code").Scan(ctx)
+	err := who.Scope.Filter(idb.NewSelect().Model(&r).Where("h.id = ?", id), "h.region_code").Scan(ctx)
 	if db.NoRows(err) {
 		return Shop{}, errs.NotFound("商铺")
 	}
@@ -65,8 +129,8 @@ func get(ctx context.Context, idb bun.IDB, who access.Actor, id string) (Shop, e
 	return r.shop(), nil
 }
 
-func insert(ctx context.Context, tx db.Tx, s Shop) error {
-	r := rowOf(s)
+func insert(ctx context.Context, tx db.Tx, s Shop, search string) error {
+	r := rowOf(s, search)
 	r.CreatedAt, r.UpdatedAt = clock.At(tx.Now()), clock.At(tx.Now())
 	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
 		return fmt.Errorf("save shop %s: %w", s.Name, err)
@@ -74,8 +138,8 @@ func insert(ctx context.Context, tx db.Tx, s Shop) error {
 	return nil
 }
 
-func update(ctx context.Context, tx db.Tx, s Shop) (Shop, error) {
-	r := rowOf(s)
+func update(ctx context.Context, tx db.Tx, s Shop, search string) (Shop, error) {
+	r := rowOf(s, search)
 	r.Rev++
 	r.UpdatedAt = clock.At(tx.Now())
 	res, err := tx.NewUpdate().Model(r).ExcludeColumn("created_at").Where("h.id = ? AND h.rev = ?", s.ID, s.Rev).Exec(ctx)
@@ -97,88 +161,14 @@ func changed(s Shop) error {
 	return errs.Conflict("商铺“" + s.Name + "”已被他人修改，请刷新后再改")
 }
 
-// Filter narrows lists; a zero field does not.
-type Filter struct {
-	Region, Camera, Q string
-}
-
-func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
-	q = who.Scope.Filter(q.Where("h.deleted_at IS NULL"), "h.region_code")
-	if f.Region != "" {
-		q = access.Scope{Prefixes: []string{f.Region}}.Filter(q, "h.region_code")
-	}
-	if f.Camera != "" {
-		q = q.Where("(h.camera_id = ? OR h.id IN (SELECT z.shop_id FROM v_directory_zones AS z WHERE z.camera_id = ?))", f.Camera, f.Camera)
-	}
-	if f.Q != "" {
-		q = q.Where("h.search LIKE ? ESCAPE '!'", db.Contains(f.Q))
-	}
-	return q
-}
-
-// Listed is a shop with the number of its open alerts and orders.
-type Listed struct {
-	Shop                   Shop
-	OpenAlerts, OpenOrders int64
-}
-
-func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.Paging) ([]Listed, int64, error) {
-	order, err := p.Order(map[string]string{"name": "h.name", "region": "h.region_code", "updatedAt": "h.updated_at", "address": "h.address"}, "h.name ASC")
+// numbers takes n running numbers of a street and gives the first.
+func numbers(ctx context.Context, tx db.Tx, region string, n int) (int64, error) {
+	var last int64
+	err := tx.NewRaw(`INSERT INTO shop_numbers (region_code, n) VALUES (?, ?) ON CONFLICT (region_code) DO UPDATE SET n = shop_numbers.n + ? RETURNING n`, region, n, n).Scan(ctx, &last)
 	if err != nil {
-		return nil, 0, err
+		return 0, fmt.Errorf("number shops of %s: %w", region, err)
 	}
-	rows := []shopRow{}
-	q := f.apply(idb.NewSelect().Model(&rows), who).OrderExpr("?, h.id", bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset())
-	total, err := q.ScanAndCount(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list shops: %w", err)
-	}
-	out, err := withOpen(ctx, idb, rows)
-	return out, total, err
-}
-
-// withOpen adds the open alerts and orders, and the zone that names the shop
-// when the shop names none.
-func withOpen(ctx context.Context, idb bun.IDB, rows []shopRow) ([]Listed, error) {
-	out := make([]Listed, len(rows))
-	if len(rows) == 0 {
-		return out, nil
-	}
-	at, ids := map[string]*Listed{}, make([]string, len(rows))
-	for i := range rows {
-		out[i].Shop, ids[i] = rows[i].shop(), rows[i].ID
-		at[rows[i].ID] = &out[i]
-	}
-	var zones []struct{ ID, CameraID, ShopID string }
-	if err := idb.NewSelect().TableExpr("v_directory_zones AS z").ColumnExpr("z.id, z.camera_id, z.shop_id").
-		Where("z.shop_id IN (?)", bun.List(ids)).OrderExpr("z.id").Scan(ctx, &zones); err != nil {
-		return nil, fmt.Errorf("load the zones of shops: %w", err)
-	}
-	for _, z := range zones {
-		if s := &at[z.ShopID].Shop; s.ZoneID == "" {
-			s.ZoneID, s.CameraID = z.ID, z.CameraID
-		}
-	}
-	for _, x := range []struct {
-		view string
-		add  func(l *Listed, n int64)
-	}{
-		{"v_alerts_open", func(l *Listed, n int64) { l.OpenAlerts = n }},
-		{"v_orders_open_shop", func(l *Listed, n int64) { l.OpenOrders = n }},
-	} {
-		var counts []struct {
-			ShopID string
-			N      int64
-		}
-		if err := idb.NewSelect().TableExpr("? AS v", bun.Safe(x.view)).ColumnExpr("v.shop_id, COUNT(*) AS n").
-			Where("v.shop_id IN (?)", bun.List(ids)).GroupExpr("v.shop_id").Scan(ctx, &counts); err != nil {
-			return nil, fmt.Errorf("count what is open for shops: %w", err)
-		}
-		for _, c := range counts {
-			x.add(at[c.ShopID], c.N)
-		}
-	}
-	return out, nil
+	return last - int64(n) + 1, nil
 }
 
 // byIDs loads shops whoever asks.
@@ -190,11 +180,15 @@ func byIDs(ctx context.Context, idb bun.IDB, column string, ids []string) ([]Sho
 	if err := idb.NewSelect().Model(&rows).Where("? IN (?) AND h.deleted_at IS NULL", bun.Safe(column), bun.List(ids)).Order("h.id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("load shops: %w", err)
 	}
+	return shopsOf(rows), nil
+}
+
+func shopsOf(rows []shopRow) []Shop {
 	out := make([]Shop, len(rows))
 	for i := range rows {
 		out[i] = rows[i].shop()
 	}
-	return out, nil
+	return out
 }
 
 // zoneShops gives the shop of each zone: the one that the zone names first,
@@ -249,28 +243,47 @@ func zoneExists(ctx context.Context, idb bun.IDB, who access.Actor, camera, zone
 	return len(ids) > 0, nil
 }
 
+// boxLimit bounds the shops around one place.
+const boxLimit = 2000
+
 // box loads the shops inside a rectangle of degrees.
 func box(ctx context.Context, idb bun.IDB, lng, lat, metres float64) ([]Shop, error) {
 	dLat := metres / 111_000
 	dLng := dLat / math.Max(0.1, math.Cos(lat*math.Pi/180))
 	rows := []shopRow{}
 	err := idb.NewSelect().Model(&rows).Where("h.deleted_at IS NULL AND h.lat >= ? AND h.lat <= ? AND h.lng >= ? AND h.lng <= ?", lat-dLat, lat+dLat, lng-dLng, lng+dLng).
-		Limit(500).Scan(ctx)
+		Limit(boxLimit).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load shops nearby: %w", err)
 	}
-	out := make([]Shop, len(rows))
-	for i := range rows {
-		out[i] = rows[i].shop()
-	}
-	return out, nil
+	return shopsOf(rows), nil
 }
 
-// seesBlob tells whether the picture is the sign of a shop in the scope.
+// seesBlob tells whether the picture belongs to a shop or a sighting in the
+// scope.
 func seesBlob(ctx context.Context, idb bun.IDB, who access.Actor, sm3 string) (bool, error) {
-	ok, err := who.Scope.Filter(idb.NewSelect().Model((*shopRow)(nil)).Where("h.sign_reference_sm3 = ?", sm3), "h.region_code").Exists(ctx)
-	if err != nil {
-		return false, fmt.Errorf("look for the picture's shops: %w", err)
+	for _, q := range []*bun.SelectQuery{
+		who.Scope.Filter(idb.NewSelect().Model((*shopRow)(nil)).Where("h.sign_reference_sm3 = ?", sm3), "h.region_code"),
+		who.Scope.Filter(idb.NewSelect().Model((*shopRow)(nil)).Where("h.pledge_sm3 = ? AND h.pledge_sm3 <> ''", sm3), "h.region_code"),
+		who.Scope.Filter(idb.NewSelect().TableExpr("shop_pictures AS p").Join("JOIN shop_items AS h ON h.id = p.shop_id").Where("p.sm3 = ?", sm3), "h.region_code"),
+		who.Scope.Filter(idb.NewSelect().TableExpr("shop_sightings AS s").Where("s.crop = ?", sm3), "s.region_code"),
+		who.Scope.Filter(idb.NewSelect().TableExpr("shop_sightings AS s").Where("s.frame = ?", sm3), "s.region_code"),
+	} {
+		ok, err := q.Exists(ctx)
+		if err != nil || ok {
+			return ok, err
+		}
 	}
-	return ok, nil
+	return false, nil
+}
+
+// insertAll adds many new shops.
+func insertAll(ctx context.Context, tx db.Tx, rows []shopRow) error {
+	for i := range rows {
+		rows[i].CreatedAt, rows[i].UpdatedAt = clock.At(tx.Now()), clock.At(tx.Now())
+	}
+	if err := db.InsertAll(ctx, tx, rows, ""); err != nil {
+		return fmt.Errorf("save shops: %w", err)
+	}
+	return nil
 }
