@@ -8,7 +8,6 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/alerts"
 	"jiexun/center/internal/directory"
-	"jiexun/center/internal/live"
 	"jiexun/center/internal/onemap"
 	"jiexun/center/internal/orders"
 	"jiexun/center/internal/platform/db"
@@ -30,12 +29,18 @@ type domains struct {
 // wireDomains makes the domains, what they ask of each other, and their jobs.
 func (a *App) wireDomains(context.Context) error {
 	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
-	a.wireShops()
-	a.wireOrders()
+	a.shops = wireShops(a.db, a.regions, a.blobs, a.bus)
+	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus, a.todo, a.deadline)
+	a.todoOrders()
+	a.bus.Subscribe(access.TopicMerged, "orders", a.orders.TakeMerged)
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)
 	a.keepDirectory()
 	a.jobs.Every("directory.age", "核对点位状态", 10*time.Second, a.directory.Age)
+	a.jobs.Every("orders.escalate", "工单超时升级", 20*time.Second, func(ctx context.Context) error {
+		_, err := a.orders.Escalate(ctx)
+		return err
+	})
 	return nil
 }
 
@@ -59,14 +64,9 @@ func (a *App) desiredVersions(ctx context.Context, boxes []string) (map[string]i
 	return a.directory.DesiredVersions(ctx, boxes)
 }
 
-func (a *App) liveCamera(ctx context.Context, id string) (live.Camera, error) {
-	c, err := a.directory.ForLive(ctx, id)
-	return live.Camera{ID: c.ID, Name: c.Name, BoxID: c.BoxID, RegionCode: c.RegionCode}, err
-}
-
 // seesBlob asks every domain whether the actor may see a file.
 func (a *App) seesBlob(ctx context.Context, sm3 string) (bool, error) {
-	for _, sees := range []func(context.Context, string) (bool, error){a.alerts.SeesBlob, a.seesPatrolBlob, a.orders.SeesBlob, a.directory.SeesBlob, a.shops.SeesBlob, a.notices.SeesBlob, a.workflow.SeesBlob} {
+	for _, sees := range []func(context.Context, string) (bool, error){a.alerts.SeesBlob, a.seesPatrolBlob, a.orders.SeesBlob, a.directory.SeesBlob, a.shops.SeesBlob, a.notices.SeesBlob, a.workflow.SeesBlob, a.live.SeesBlob} {
 		if ok, err := sees(ctx, sm3); ok || err != nil {
 			return ok, err
 		}

@@ -8,7 +8,6 @@ import (
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/fleet"
 	"jiexun/center/internal/hub"
-	"jiexun/center/internal/live"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/events"
 )
@@ -105,31 +104,4 @@ type lateSink struct{ a *App }
 
 func (l lateSink) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []edgev1.Received) (map[int]error, error) {
 	return l.a.takeEvents(ctx, tx, edge, list)
-}
-
-func (a *App) wireLive(context.Context) error {
-	a.live = live.New(live.Options{
-		DB: a.db, Clock: a.clock, Log: a.log, Cameras: liveCameras{a}, Commands: a.hub, Media: live.NewMediaMTX(a.o.MediaAPI),
-		RTSP: a.o.MediaRTSP, WebRTC: a.o.MediaWebRTC, HLS: a.o.MediaHLS,
-	})
-	a.bus.Subscribe(hub.TopicStatus, "live", func(ctx context.Context, tx db.Tx, e events.Event) error {
-		var s hub.StatusEvent
-		if err := e.Decode(&s); err != nil {
-			return err
-		}
-		pushing := make(map[string]bool, len(s.Status.Cameras))
-		for _, c := range s.Status.Cameras {
-			pushing[c.Camera] = c.Pushing
-		}
-		tx.AfterCommit(func() { a.live.SawPushing(a.run, s.Edge, pushing) })
-		return nil
-	})
-	return nil
-}
-
-// liveCameras is the directory as live sees it.
-type liveCameras struct{ a *App }
-
-func (l liveCameras) LiveCamera(ctx context.Context, id string) (live.Camera, error) {
-	return l.a.liveCamera(ctx, id)
 }

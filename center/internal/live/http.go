@@ -18,7 +18,7 @@ type sessionID struct {
 
 // Register adds the routes of live.
 func (s *Service) Register(app *fiber.App, api huma.API) {
-	httpx.Register(api, access.LiveView, huma.Operation{OperationID: "open-live", Method: http.MethodPost, Path: "/api/live/sessions", Summary: "Watch a camera", Tags: []string{"live"}, Errors: []int{401, 403, 404, 422, 429, 503}},
+	httpx.Register(api, access.CameraView, huma.Operation{OperationID: "open-live", Method: http.MethodPost, Path: "/api/live/sessions", Summary: "Watch a camera", Tags: []string{"live"}, Errors: []int{401, 403, 404, 422, 429, 503}},
 		func(ctx context.Context, in *struct {
 			Body struct {
 				CameraID string `json:"cameraId" minLength:"1" maxLength:"64"`
@@ -27,12 +27,14 @@ func (s *Service) Register(app *fiber.App, api huma.API) {
 		) (*httpx.Body[LiveSession], error) {
 			return httpx.Out(s.Open(ctx, in.Body.CameraID))
 		})
-	httpx.Register(api, access.LiveView, huma.Operation{OperationID: "renew-live", Method: http.MethodPost, Path: "/api/live/sessions/{id}/renew", Summary: "Prolong a session", Tags: []string{"live"}},
+	httpx.Register(api, access.CameraView, huma.Operation{OperationID: "renew-live", Method: http.MethodPost, Path: "/api/live/sessions/{id}/renew", Summary: "Prolong a session", Tags: []string{"live"}},
 		func(ctx context.Context, in *sessionID) (*httpx.Body[LiveSession], error) {
 			return httpx.Out(s.Renew(ctx, in.ID))
 		})
-	httpx.Register(api, access.LiveView, huma.Operation{OperationID: "end-live", Method: http.MethodDelete, Path: "/api/live/sessions/{id}", Summary: "Stop watching", Tags: []string{"live"}, DefaultStatus: 204},
+	httpx.Register(api, access.CameraView, huma.Operation{OperationID: "end-live", Method: http.MethodDelete, Path: "/api/live/sessions/{id}", Summary: "Stop watching", Tags: []string{"live"}, DefaultStatus: 204},
 		func(ctx context.Context, in *sessionID) (*struct{}, error) { return nil, s.End(ctx, in.ID) })
+	s.registerFilm(app, api)
+	s.registerWalls(api)
 	app.Post("/internal/media/auth", s.auth)
 }
 

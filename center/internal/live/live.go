@@ -1,7 +1,10 @@
 // Package live lets people watch cameras. The first viewer makes the box push
 // its stream to the center's media server, and some seconds after the last one
 // left it stops. Play addresses carry a ticket that is bound to the viewer and
-// the camera, and who watched what is audited.
+// the camera. Recordings stay on the box: what a viewer plays or downloads is
+// cut there and brought up. Who watched what, when and for how long is kept and
+// audited. The package also tells what recognition runs on a camera and how
+// well it does, and what other thresholds would have changed.
 package live
 
 import (
@@ -10,9 +13,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/audit"
+	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
@@ -39,9 +43,29 @@ const (
 // Camera is what live needs to know of a camera.
 type Camera struct{ ID, Name, BoxID, RegionCode string }
 
-// Cameras finds a camera within the scope of the context's actor.
-type Cameras interface {
-	LiveCamera(ctx context.Context, id string) (Camera, error)
+// Actions that a person may be allowed on a camera.
+const (
+	ActLive     = "live"
+	ActPlayback = "playback"
+	ActPTZ      = "ptz"
+	ActSnapshot = "snapshot"
+	ActDownload = "download"
+)
+
+// Rights decides who may do what with which camera.
+type Rights interface {
+	// Need gives the camera, or NotFound out of scope and absent alike, or
+	// Forbidden with the reason.
+	Need(ctx context.Context, id, action string) (Camera, error)
+	// May tells whether the action is allowed, and else why not.
+	May(ctx context.Context, id, action string) (ok bool, reason string, err error)
+}
+
+// Files is the center's store of files.
+type Files interface {
+	Has(ctx context.Context, sm3 string) bool
+	Open(ctx context.Context, sm3 string) (io.ReadSeekCloser, blob.Ref, error)
+	Remove(ctx context.Context, sm3 string) error
 }
 
 // Commands asks a box to do something.
@@ -60,9 +84,14 @@ type Options struct {
 	DB       *db.DB
 	Clock    clock.Clock
 	Log      *slog.Logger
-	Cameras  Cameras
+	Rights   Rights
 	Commands Commands
 	Media    Media
+	Files    Files
+	// Keeps tells whether a record outside this package refers to a file.
+	Keeps func(ctx context.Context, sm3 string) (bool, error)
+	// Snap asks a box for a picture of now and waits until it is here.
+	Snap func(ctx context.Context, camera string) (Snap, error)
 	// RTSP is where boxes push to; WebRTC and HLS are what browsers open.
 	RTSP, WebRTC, HLS string
 }
@@ -78,19 +107,12 @@ type LiveSession struct {
 
 type session struct {
 	id, ticket string
+	kind       string // ActLive or ActPlayback
 	actor      access.Actor
 	camera     Camera
 	started    time.Time
 	expires    time.Time
 	readers    map[string]string // connection id to protocol
-}
-
-// push is a stream that a box pushes, or is asked to.
-type push struct {
-	camera Camera
-	ticket string
-	ready  bool
-	empty  time.Time // when the last viewer left; zero while there are some
 }
 
 // Service keeps the sessions of one center in memory: after a restart pages
@@ -102,6 +124,7 @@ type Service struct {
 	pushes   map[string]*push // by camera
 	strays   map[string]time.Time
 	starting singleflight.Group
+	cutting  singleflight.Group
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 }
@@ -150,37 +173,53 @@ func Path(camera string) string { return "live/" + camera }
 
 // Open begins to watch a camera.
 func (s *Service) Open(ctx context.Context, cameraID string) (LiveSession, error) {
-	who, err := access.Need(ctx, access.LiveView)
+	x, err := s.begin(ctx, cameraID, ActLive, s.ensurePush)
 	if err != nil {
 		return LiveSession{}, err
 	}
-	cam, err := s.o.Cameras.LiveCamera(ctx, cameraID)
+	return s.view(x), nil
+}
+
+// begin makes a session and notes that it began; ready is done before.
+func (s *Service) begin(ctx context.Context, cameraID, kind string, ready func(context.Context, Camera) error) (*session, error) {
+	who, err := access.Need(ctx, access.CameraView)
 	if err != nil {
-		return LiveSession{}, err
+		return nil, err
 	}
-	if !who.Scope.Covers(cam.RegionCode) {
-		return LiveSession{}, errs.NotFound("点位")
+	cam, err := s.o.Rights.Need(ctx, cameraID, kind)
+	if err != nil {
+		return nil, err
 	}
 	if cam.BoxID == "" {
-		return LiveSession{}, errs.New(errs.Unavailable, "该点位没有接入边缘盒，无法查看实时视频")
+		return nil, errs.New(errs.Unavailable, "该点位没有接入边缘盒，无法查看视频")
 	}
 	now := s.o.Clock.Now()
-	x := &session{id: ids.New(), ticket: ticket(), actor: who, camera: cam, started: now, expires: now.Add(sessionLife), readers: map[string]string{}}
+	x := &session{id: ids.New(), ticket: ticket(), kind: kind, actor: who, camera: cam, started: now, expires: now.Add(sessionLife), readers: map[string]string{}}
 	if err := s.add(x); err != nil {
-		return LiveSession{}, err
+		return nil, err
 	}
-	if err := s.ensurePush(ctx, cam); err != nil {
+	if err := ready(ctx, cam); err != nil {
 		s.remove(x.id)
-		return LiveSession{}, err
+		return nil, err
 	}
 	err = s.o.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		return audit.Record(ctx, tx, audit.Entry{Act: "live.start", Object: "camera", ObjectID: cam.ID, RegionCode: cam.RegionCode, Summary: who.Name + " 开始查看 " + cam.Name + " 的实时视频", After: map[string]string{"session": x.id}})
+		if err := saveWatch(ctx, tx, watchOf(x)); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, audit.Entry{Act: kind + ".start", Object: "camera", ObjectID: cam.ID, RegionCode: cam.RegionCode, Summary: who.Name + " 开始查看 " + cam.Name + " 的" + filmName(kind), After: map[string]string{"session": x.id}})
 	})
 	if err != nil {
 		s.remove(x.id)
-		return LiveSession{}, fmt.Errorf("open live session: %w", err)
+		return nil, fmt.Errorf("open %s session: %w", kind, err)
 	}
-	return s.view(x), nil
+	return x, nil
+}
+
+func filmName(kind string) string {
+	if kind == ActPlayback {
+		return "录像"
+	}
+	return "实时视频"
 }
 
 func (s *Service) add(x *session) error {
@@ -188,7 +227,7 @@ func (s *Service) add(x *session) error {
 	defer s.mu.Unlock()
 	n := 0
 	for _, o := range s.sessions {
-		if o.actor.ID == x.actor.ID {
+		if o.actor.ID == x.actor.ID && o.kind == x.kind {
 			n++
 		}
 	}
@@ -196,7 +235,7 @@ func (s *Service) add(x *session) error {
 		return errs.New(errs.TooMany, "同时查看的视频最多 %d 路，请先关闭几路", perActor)
 	}
 	s.sessions[x.id] = x
-	if p := s.pushes[x.camera.ID]; p != nil {
+	if p := s.pushes[x.camera.ID]; p != nil && x.kind == ActLive {
 		p.empty = time.Time{}
 	}
 	return nil
@@ -211,53 +250,9 @@ func (s *Service) view(x *session) LiveSession {
 	}
 }
 
-// ensurePush makes the box push when it does not yet. Viewers that come at
-// the same time wait for one command.
-func (s *Service) ensurePush(ctx context.Context, cam Camera) error {
-	s.mu.Lock()
-	p := s.pushes[cam.ID]
-	ready := p != nil && p.ready
-	s.mu.Unlock()
-	if ready {
-		return nil
-	}
-	_, err, _ := s.starting.Do(cam.ID, func() (any, error) {
-		// One viewer's leaving must not end the start for the others.
-		return nil, s.startPush(context.WithoutCancel(ctx), cam)
-	})
-	return err
-}
-
-func (s *Service) startPush(ctx context.Context, cam Camera) error {
-	p := &push{camera: cam, ticket: ticket()}
-	s.mu.Lock()
-	s.pushes[cam.ID] = p
-	s.mu.Unlock()
-	r, err := s.o.Commands.Send(ctx, cam.BoxID, edgev1.Command{
-		Kind: edgev1.CmdPushStart, Camera: cam.ID, TTLS: 12, PushURL: s.o.RTSP + "/" + Path(cam.ID) + "?ticket=" + url.QueryEscape(p.ticket),
-	})
-	if err == nil && !r.OK {
-		msg := r.Message
-		if msg == "" {
-			msg = "边缘盒没有说明原因"
-		}
-		err = errs.New(errs.Unavailable, "视频没有推送成功：%s", msg)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		if s.pushes[cam.ID] == p {
-			delete(s.pushes, cam.ID)
-		}
-		return err
-	}
-	p.ready = true
-	return nil
-}
-
 // own finds a session of the context's actor.
 func (s *Service) own(ctx context.Context, id string) (*session, error) {
-	who, err := access.Need(ctx, access.LiveView)
+	who, err := access.From(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -270,14 +265,24 @@ func (s *Service) own(ctx context.Context, id string) (*session, error) {
 
 // Renew prolongs a session.
 func (s *Service) Renew(ctx context.Context, id string) (LiveSession, error) {
+	now := s.o.Clock.Now()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	x, err := s.own(ctx, id)
+	if err == nil {
+		x.expires = now.Add(sessionLife)
+	}
+	s.mu.Unlock()
 	if err != nil {
 		return LiveSession{}, err
 	}
-	x.expires = s.o.Clock.Now().Add(sessionLife)
-	return s.view(x), nil
+	// A right that was taken back ends what it allowed.
+	if ok, reason, err := s.o.Rights.May(ctx, x.camera.ID, x.kind); err != nil || !ok {
+		if err != nil {
+			return LiveSession{}, err
+		}
+		return LiveSession{}, errors.Join(errs.Forbidden(reason), s.end(ctx, x, "权限已收回"))
+	}
+	return s.view(x), s.o.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error { return seeWatch(ctx, tx, id, clock.At(now)) })
 }
 
 // End stops watching.
@@ -322,11 +327,11 @@ func (s *Service) remove(id string) bool {
 	}
 	delete(s.sessions, id)
 	for _, o := range s.sessions {
-		if o.camera.ID == x.camera.ID {
+		if o.camera.ID == x.camera.ID && o.kind == ActLive {
 			return true
 		}
 	}
-	if p := s.pushes[x.camera.ID]; p != nil {
+	if p := s.pushes[x.camera.ID]; p != nil && p.empty.IsZero() {
 		p.empty = s.o.Clock.Now()
 	}
 	return true
@@ -349,10 +354,14 @@ func (s *Service) end(ctx context.Context, x *session, reason string) error {
 	if err := errors.Join(kicks...); err != nil {
 		s.o.Log.Warn("viewer's connection not ended", "session", x.id, "err", err)
 	}
-	seconds := int(s.o.Clock.Now().Sub(x.started) / time.Second)
+	now := s.o.Clock.Now()
+	seconds := int(now.Sub(x.started) / time.Second)
 	return s.o.DB.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
-		return audit.Record(access.With(ctx, x.actor), tx, audit.Entry{Act: "live.stop", Object: "camera", ObjectID: x.camera.ID, RegionCode: x.camera.RegionCode,
-			Summary: fmt.Sprintf("%s 结束查看 %s 的实时视频，共 %d 秒", x.actor.Name, x.camera.Name, seconds), After: map[string]any{"session": x.id, "seconds": seconds}, Reason: reason})
+		if err := endWatch(ctx, tx, x.id, clock.At(now), seconds, reason); err != nil {
+			return err
+		}
+		return audit.Record(access.With(ctx, x.actor), tx, audit.Entry{Act: x.kind + ".stop", Object: "camera", ObjectID: x.camera.ID, RegionCode: x.camera.RegionCode,
+			Summary: fmt.Sprintf("%s 结束查看 %s 的%s，共 %d 秒", x.actor.Name, x.camera.Name, filmName(x.kind), seconds), After: map[string]any{"session": x.id, "seconds": seconds}, Reason: reason})
 	})
 }
 
@@ -376,95 +385,4 @@ func (s *Service) Sweep(ctx context.Context) {
 	for _, p := range idle {
 		s.stopPush(ctx, p.camera)
 	}
-}
-
-func (s *Service) stopPush(ctx context.Context, cam Camera) {
-	s.done.Go(func() {
-		_, err := s.o.Commands.Send(context.WithoutCancel(ctx), cam.BoxID, edgev1.Command{Kind: edgev1.CmdPushStop, Camera: cam.ID, TTLS: 10})
-		if err != nil {
-			s.o.Log.Info("push not stopped; it will be seen as a stray", "camera", cam.ID, "err", err)
-		}
-	})
-}
-
-// SawPushing compares what a box pushes with what somebody watches. A push
-// that nobody asked for, after a restart of the center for example, is
-// stopped; one that should run and does not is asked for again by the next
-// viewer.
-func (s *Service) SawPushing(ctx context.Context, box string, pushing map[string]bool) {
-	now := s.o.Clock.Now()
-	var stray []string
-	s.mu.Lock()
-	for cam, on := range pushing {
-		p := s.pushes[cam]
-		switch {
-		case on && p == nil:
-			first, seen := s.strays[cam]
-			if !seen {
-				s.strays[cam] = now
-			} else if now.Sub(first) >= strayAfter {
-				delete(s.strays, cam)
-				stray = append(stray, cam)
-			}
-		case !on && p != nil && p.ready && p.camera.BoxID == box:
-			delete(s.strays, cam)
-			delete(s.pushes, cam)
-		default:
-			delete(s.strays, cam)
-		}
-	}
-	s.mu.Unlock()
-	for _, cam := range stray {
-		s.stopPush(ctx, Camera{ID: cam, BoxID: box})
-	}
-}
-
-// AuthRequest is what the media server asks before it lets anybody in.
-type AuthRequest struct {
-	Action   string `json:"action"`
-	Path     string `json:"path"`
-	Protocol string `json:"protocol"`
-	ID       string `json:"id"`
-	Query    string `json:"query"`
-	User     string `json:"user"`
-	Password string `json:"password"`
-	Token    string `json:"token"`
-	IP       string `json:"ip"`
-}
-
-// Allow decides for the media server: a box may publish the camera it was
-// asked for, a viewer may read the camera of the session.
-func (s *Service) Allow(r AuthRequest) bool {
-	cam, ok := strings.CutPrefix(r.Path, "live/")
-	if !ok {
-		return false
-	}
-	given := r.Token
-	if v, err := url.ParseQuery(r.Query); err == nil && v.Get("ticket") != "" {
-		given = v.Get("ticket")
-	}
-	if given == "" {
-		given = r.Password
-	}
-	if given == "" {
-		return false
-	}
-	now := s.o.Clock.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch r.Action {
-	case "publish":
-		p := s.pushes[cam]
-		return p != nil && same(p.ticket, given)
-	case "read":
-		for _, x := range s.sessions {
-			if x.camera.ID == cam && same(x.ticket, given) && x.expires.After(now) {
-				if r.ID != "" {
-					x.readers[r.ID] = r.Protocol
-				}
-				return true
-			}
-		}
-	}
-	return false
 }

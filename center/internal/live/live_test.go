@@ -25,11 +25,22 @@ type world struct {
 	kicked []string
 }
 
-func (w *world) LiveCamera(_ context.Context, id string) (live.Camera, error) {
-	if id == "away" {
+func (w *world) Need(ctx context.Context, id, action string) (live.Camera, error) {
+	who, err := access.Need(ctx, access.CameraView)
+	if err != nil {
+		return live.Camera{}, err
+	}
+	if id == "away" || !who.Scope.Covers("310101013") {
 		return live.Camera{}, errs.NotFound("点位")
 	}
 	return live.Camera{ID: id, Name: "点位 " + id, BoxID: "b1", RegionCode: "310101013"}, nil
+}
+
+func (w *world) May(ctx context.Context, id, action string) (bool, string, error) {
+	if _, err := w.Need(ctx, id, action); err != nil {
+		return false, err.Error(), nil
+	}
+	return true, "", nil
 }
 
 func (w *world) Send(_ context.Context, _ string, c edgev1.Command) (edgev1.Result, error) {
@@ -63,7 +74,7 @@ func setUp(t *testing.T) (*live.Service, *world, *clock.Fake) {
 	c := clock.NewFake(testkit.Start())
 	w := &world{answer: edgev1.Result{OK: true}}
 	s := live.New(live.Options{
-		DB: testkit.SQLite(t, c), Clock: c, Log: testkit.Log(t), Cameras: w, Commands: w, Media: w,
+		DB: testkit.SQLite(t, c), Clock: c, Log: testkit.Log(t), Rights: w, Commands: w, Media: w,
 		RTSP: "rtsp://127.0.0.1:8554", WebRTC: "http://127.0.0.1:8889", HLS: "http://127.0.0.1:8888",
 	})
 	t.Cleanup(s.Close)
@@ -71,7 +82,7 @@ func setUp(t *testing.T) (*live.Service, *world, *clock.Fake) {
 }
 
 func viewer(id, prefix string) context.Context {
-	return access.With(context.Background(), access.Actor{ID: id, Name: "演示" + id, Perms: map[string]bool{access.LiveView: true}, Scope: access.Scope{Prefixes: []string{prefix}}})
+	return access.With(context.Background(), access.Actor{ID: id, Name: "演示" + id, Perms: map[string]bool{access.CameraView: true}, Scope: access.Scope{Prefixes: []string{prefix}}})
 }
 
 func ticketOf(t *testing.T, address string) string {

@@ -157,6 +157,21 @@ func (s *Store) Open(ctx context.Context, digest string) (io.ReadSeekCloser, Ref
 	return f, ref, nil
 }
 
+// Remove forgets a file that nothing refers to any more; an absent one is no
+// error.
+func (s *Store) Remove(_ context.Context, digest string) error {
+	if !ValidDigest(digest) {
+		return errs.Invalidf("sm3", "摘要应为 64 位小写十六进制")
+	}
+	p := s.path("files", digest)
+	for _, name := range []string{p, p + ".type"} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return ioError("remove file", err)
+		}
+	}
+	return nil
+}
+
 // ioError names a full disk; all else is internal.
 func ioError(what string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
