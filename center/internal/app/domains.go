@@ -29,18 +29,12 @@ type domains struct {
 // wireDomains makes the domains, what they ask of each other, and their jobs.
 func (a *App) wireDomains(context.Context) error {
 	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
-	a.shops = wireShops(a.db, a.regions, a.blobs, a.bus)
-	a.orders = wireOrders(a.db, a.access, a.blobs, a.bus, a.todo, a.deadline)
-	a.todoOrders()
-	a.bus.Subscribe(access.TopicMerged, "orders", a.orders.TakeMerged)
+	a.wireShops()
+	a.wireOrders()
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
 	a.onemap = onemap.New(a.db)
 	a.keepDirectory()
 	a.jobs.Every("directory.age", "核对点位状态", 10*time.Second, a.directory.Age)
-	a.jobs.Every("orders.escalate", "工单超时升级", 20*time.Second, func(ctx context.Context) error {
-		_, err := a.orders.Escalate(ctx)
-		return err
-	})
 	return nil
 }
 
