@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { Activity, FilePlus2, FormInput, Route, Workflow, Blocks, BookOpen, DatabaseZap, KeySquare, ListTree, Plug, UsersRound, Webhook, AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video } from 'lucide-vue-next'
+import { Activity, FilePlus2, FormInput, Route, Workflow, Blocks, BookOpen, DatabaseZap, KeySquare, ListTree, Plug, UsersRound, Webhook, AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, CalendarSearch, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -27,6 +27,7 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'alerts', label: '预警研判', icon: ScanEye, perm: ['alert.view'], key: 'A' },
       { name: 'orders', label: '非现工单', icon: ClipboardList, perm: ['order.view'], key: 'W' },
       { name: 'notices', label: '告知与反馈', icon: MessageSquareText, perm: ['notice.view'] },
+      { name: 'patrol', label: '排摸巡检', icon: CalendarSearch, perm: ['patrol.view'] },
       { name: 'shops', label: '商铺档案', icon: Store, perm: ['shop.view'], key: 'S' },
       { name: 'causes', label: '案由库', icon: Scale, perm: ['cause.view'] },
       { name: 'deadlines', label: '期限监控', icon: AlarmClock, perm: ['order.view'] },

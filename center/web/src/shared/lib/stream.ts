@@ -3,10 +3,10 @@
 import { defineStore } from 'pinia'
 import { now } from './clock'
 
-export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'functions' | 'security' | 'flow' | 'notice'
+export type StreamEvent = 'counts' | 'alert' | 'order' | 'camera' | 'box' | 'todo' | 'message' | 'functions' | 'security' | 'flow' | 'notice' | 'patrol'
 type Handler = (data: Record<string, unknown>) => void
 
-const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'functions', 'security', 'flow', 'notice']
+const names: StreamEvent[] = ['counts', 'alert', 'order', 'camera', 'box', 'todo', 'message', 'functions', 'security', 'flow', 'notice', 'patrol']
 let source: EventSource | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 const handlers = new Map<StreamEvent, Set<Handler>>()
