@@ -21,14 +21,14 @@ type ShopActAnswer struct {
 
 type operation = func(method, path, id, summary string) huma.Operation
 
-type revealInput struct {
+type shopRevealInput struct {
 	ID   string `path:"id" maxLength:"40"`
 	Body struct {
 		Reason string `json:"reason" maxLength:"400"`
 	}
 }
 
-type mergeInput struct {
+type shopMergeInput struct {
 	ID   string `path:"id" maxLength:"40"`
 	Body struct {
 		Rev    int64    `json:"rev"`
@@ -37,7 +37,7 @@ type mergeInput struct {
 	}
 }
 
-type splitInput struct {
+type shopSplitInput struct {
 	ID   string `path:"id" maxLength:"40"`
 	Body struct {
 		Rev    int64     `json:"rev"`
@@ -47,12 +47,12 @@ type splitInput struct {
 	}
 }
 
-type restoreInput struct {
+type shopRestoreInput struct {
 	ID  string `path:"id" maxLength:"40"`
 	Rev int64  `query:"rev" required:"true"`
 }
 
-type photoInput struct {
+type shopPhotoInput struct {
 	ID   string `path:"id" maxLength:"40"`
 	Body struct {
 		SM3  string `json:"sm3" maxLength:"64"`
@@ -61,23 +61,23 @@ type photoInput struct {
 	}
 }
 
-type photoDrop struct {
+type shopPhotoDrop struct {
 	ID  string `path:"id" maxLength:"40"`
 	SM3 string `path:"sm3" maxLength:"64"`
 }
 
-type hintInput struct {
+type shopHintInput struct {
 	Q    string `query:"q" maxLength:"80"`
 	Size int    `query:"size" minimum:"1" maximum:"20" default:"10"`
 }
 
-type stripInput struct {
+type shopStripInput struct {
 	Road   string `query:"road" maxLength:"120" required:"true"`
 	Region string `query:"region" pattern:"^[0-9]{0,9}$" patternDescription:"区划代码"`
 	Side   string `query:"side" enum:"odd,even,"`
 }
 
-type roadsInput struct {
+type shopRoadsInput struct {
 	Region string `query:"region" pattern:"^[0-9]{6,9}$" patternDescription:"区或街镇的区划代码" required:"true"`
 }
 
@@ -92,16 +92,16 @@ func items(list []Shop) []ShopItem {
 // registerActs adds what is done with shops beyond writing one.
 func (s *Service) registerActs(api huma.API, op operation) {
 	httpx.Register(api, access.ShopView, op(http.MethodGet, "/api/shops/hints", "hint-shops", "Shops that fit what is being typed"),
-		func(ctx context.Context, in *hintInput) (*httpx.Body[[]ShopHint], error) {
+		func(ctx context.Context, in *shopHintInput) (*httpx.Body[[]ShopHint], error) {
 			return httpx.Out(s.Hints(ctx, in.Q, in.Size))
 		})
 	httpx.Register(api, access.ShopView, op(http.MethodGet, "/api/shops/strip", "strip-shops", "The shops of one side of a road, in order"),
-		func(ctx context.Context, in *stripInput) (*httpx.Body[[]ShopItem], error) {
+		func(ctx context.Context, in *shopStripInput) (*httpx.Body[[]ShopItem], error) {
 			list, err := s.Strip(ctx, in.Road, region.Prefix(in.Region), in.Side)
 			return httpx.Out(items(list), err)
 		})
 	httpx.Register(api, access.ShopView, op(http.MethodGet, "/api/shops/roads", "list-shop-roads", "Roads with shops"),
-		func(ctx context.Context, in *roadsInput) (*httpx.Body[[]ShopRoad], error) {
+		func(ctx context.Context, in *shopRoadsInput) (*httpx.Body[[]ShopRoad], error) {
 			return httpx.Out(s.Roads(ctx, in.Region))
 		})
 	httpx.Register(api, access.ShopView, op(http.MethodGet, "/api/shops/{id}/history", "shop-history", "What each field was, and when"),
@@ -113,21 +113,21 @@ func (s *Service) registerActs(api huma.API, op operation) {
 			return httpx.Out(s.Acts(ctx, in.ID))
 		})
 	httpx.Register(api, access.ShopReveal, op(http.MethodPost, "/api/shops/{id}/reveal", "reveal-shop", "Operator and numbers in full, with a reason that is recorded"),
-		func(ctx context.Context, in *revealInput) (*httpx.Body[ShopNumbers], error) {
+		func(ctx context.Context, in *shopRevealInput) (*httpx.Body[ShopNumbers], error) {
 			return httpx.Out(s.Reveal(ctx, in.ID, in.Body.Reason))
 		})
 	httpx.Register(api, access.ShopEdit, op(http.MethodPost, "/api/shops/{id}/merge", "merge-shops", "Take other shops into this one"),
-		func(ctx context.Context, in *mergeInput) (*httpx.Body[ShopActAnswer], error) {
+		func(ctx context.Context, in *shopMergeInput) (*httpx.Body[ShopActAnswer], error) {
 			x, id, err := s.Merge(ctx, MergeInput{Into: in.ID, IntoRev: in.Body.Rev, From: in.Body.From, Reason: in.Body.Reason})
 			return httpx.Out(ShopActAnswer{Op: id, Shop: x.ID}, err)
 		})
 	httpx.Register(api, access.ShopEdit, op(http.MethodPost, "/api/shops/{id}/split", "split-shop", "Take a shop out of this one"),
-		func(ctx context.Context, in *splitInput) (*httpx.Body[ShopActAnswer], error) {
+		func(ctx context.Context, in *shopSplitInput) (*httpx.Body[ShopActAnswer], error) {
 			x, id, err := s.Split(ctx, SplitInput{ID: in.ID, Rev: in.Body.Rev, New: in.Body.New.input(), Names: in.Body.Names, Reason: in.Body.Reason})
 			return httpx.Out(ShopActAnswer{Op: id, Shop: x.ID}, err)
 		})
 	httpx.Register(api, access.ShopEdit, op(http.MethodPost, "/api/shops/{id}/restore", "restore-shop", "Take a shop out of the recycle bin"),
-		func(ctx context.Context, in *restoreInput) (*httpx.Body[ShopItem], error) {
+		func(ctx context.Context, in *shopRestoreInput) (*httpx.Body[ShopItem], error) {
 			_, err := s.Restore(ctx, in.ID, in.Rev)
 			return s.answer(ctx, in.ID, err)
 		})
@@ -141,11 +141,11 @@ func (s *Service) registerActs(api huma.API, op operation) {
 			return httpx.Out(s.Photos(ctx, in.ID))
 		})
 	httpx.Register(api, access.ShopEdit, op(http.MethodPost, "/api/shops/{id}/photos", "add-shop-photo", "Add an uploaded picture to a shop"),
-		func(ctx context.Context, in *photoInput) (*struct{}, error) {
+		func(ctx context.Context, in *shopPhotoInput) (*struct{}, error) {
 			return nil, s.AddPhoto(ctx, in.ID, in.Body.SM3, in.Body.Kind, in.Body.Note)
 		})
 	httpx.Register(api, access.ShopEdit, op(http.MethodDelete, "/api/shops/{id}/photos/{sm3}", "drop-shop-photo", "Take a picture off a shop"),
-		func(ctx context.Context, in *photoDrop) (*struct{}, error) {
+		func(ctx context.Context, in *shopPhotoDrop) (*struct{}, error) {
 			return nil, s.DropPhoto(ctx, in.ID, in.SM3)
 		})
 }
@@ -171,12 +171,12 @@ func (q SightQuery) filter() (SightFilter, error) {
 	})
 }
 
-type sightsInput struct {
+type shopSightsInput struct {
 	SightQuery
 	httpx.Paging
 }
 
-type decideInput struct {
+type shopDecideInput struct {
 	ID   string `path:"id" maxLength:"40"`
 	Body struct {
 		Act      string `json:"act" enum:"same,create,rename,move,later,false"`
@@ -187,7 +187,7 @@ type decideInput struct {
 	}
 }
 
-type rulesInput struct {
+type shopRulesInput struct {
 	Body struct {
 		Base  int64            `json:"base"`
 		Rules match.Thresholds `json:"rules"`
@@ -195,13 +195,13 @@ type rulesInput struct {
 	}
 }
 
-type previewInput struct{ Body match.Thresholds }
+type shopPreviewInput struct{ Body match.Thresholds }
 
 // registerSurvey adds the survey ledger, what people say about it, and the
 // rules.
 func (s *Service) registerSurvey(api huma.API, op operation) {
 	httpx.Register(api, access.ShopView, op(http.MethodGet, "/api/sightings", "list-sightings", "The survey ledger"),
-		func(ctx context.Context, in *sightsInput) (*httpx.Body[httpx.List[Sighting]], error) {
+		func(ctx context.Context, in *shopSightsInput) (*httpx.Body[httpx.List[Sighting]], error) {
 			f, err := in.filter()
 			if err != nil {
 				return nil, err
@@ -217,7 +217,7 @@ func (s *Service) registerSurvey(api huma.API, op operation) {
 			return httpx.Out(s.SightingCounts(ctx, f))
 		})
 	httpx.Register(api, access.ShopConfirm, op(http.MethodPost, "/api/sightings/{id}/decide", "decide-sighting", "What a person says about a sighting"),
-		func(ctx context.Context, in *decideInput) (*httpx.Body[ShopActAnswer], error) {
+		func(ctx context.Context, in *shopDecideInput) (*httpx.Body[ShopActAnswer], error) {
 			b := in.Body
 			id, err := s.Decide(ctx, in.ID, Decision{Act: b.Act, ShopID: b.Shop, Name: b.Name, Business: b.Business, Rev: b.Rev})
 			return httpx.Out(ShopActAnswer{Op: id}, err)
@@ -227,11 +227,11 @@ func (s *Service) registerSurvey(api huma.API, op operation) {
 			return httpx.Out(s.Rules(ctx))
 		})
 	httpx.Register(api, access.ShopRule, op(http.MethodPost, "/api/shop-rules", "set-shop-rules", "Make a new version of the thresholds"),
-		func(ctx context.Context, in *rulesInput) (*httpx.Body[RulesVersion], error) {
+		func(ctx context.Context, in *shopRulesInput) (*httpx.Body[RulesVersion], error) {
 			return httpx.Out(s.SetRules(ctx, in.Body.Base, in.Body.Rules, in.Body.Note))
 		})
 	httpx.Register(api, access.ShopRule, op(http.MethodPost, "/api/shop-rules/preview", "preview-shop-rules", "What other thresholds would change"),
-		func(ctx context.Context, in *previewInput) (*httpx.Body[RulesTrial], error) {
+		func(ctx context.Context, in *shopPreviewInput) (*httpx.Body[RulesTrial], error) {
 			return httpx.Out(s.PreviewRules(ctx, in.Body))
 		})
 }

@@ -45,7 +45,7 @@ type sightingRow struct {
 	ShopName      string
 	Business      string
 	Similarity    float64
-	DistanceM     float64
+	DistanceM     float64 `bun:"distance_m"`
 	Result        string
 	Rules         int64
 	State         string
