@@ -4,10 +4,14 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/deadline"
+	"jiexun/center/internal/notices"
 	"jiexun/center/internal/orders"
+	"jiexun/center/internal/patrol"
+	"jiexun/center/internal/platform/db"
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/region"
 )
@@ -97,14 +101,24 @@ func (p orderPictures) Open(ctx context.Context, sm3 string) (io.ReadCloser, err
 	return f, err
 }
 
+// orderCameras lets the inspection look again; it is made after the orders.
+type orderCameras struct{ a *App }
+
+func (c orderCameras) AskRecheck(ctx context.Context, tx db.Tx, o orders.Order, notBefore time.Time) error {
+	return c.a.patrol.AskRecheck(ctx, tx, patrol.RecheckInput{CameraID: o.CameraID, ZoneID: o.ZoneID, OrderID: o.ID, NotBefore: notBefore})
+}
+
 // wireOrders makes the work orders and lets them hear of what their clocks
 // fire.
 func (a *App) wireOrders() {
 	who := people{a.access, a.regions}
 	a.orders = orders.New(orders.Options{
-		DB: a.db, People: who, Pictures: orderPictures{pictures{a.blobs}}, Todos: orderTodos{a.todo, who}, Clocks: orderClocks{a.deadline}, Wake: a.bus.Wake,
+		DB: a.db, People: who, Pictures: orderPictures{pictures{a.blobs}}, Todos: orderTodos{a.todo, who}, Clocks: orderClocks{a.deadline},
+		Cameras: orderCameras{a}, Wake: a.bus.Wake,
 	})
 	a.todoOrders()
 	a.bus.Subscribe(access.TopicMerged, "orders", a.orders.TakeMerged)
 	a.bus.Subscribe(deadline.TopicFired, "orders", a.orders.TakeFired)
+	a.bus.Subscribe(patrol.TopicRechecked, "orders", a.orders.TakeRechecked)
+	a.bus.Subscribe(notices.TopicChanged, "orders", a.orders.TakeNotice)
 }

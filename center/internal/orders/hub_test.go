@@ -129,7 +129,7 @@ func TestRecheckProposesToClose(t *testing.T) {
 		}
 		tell := func(id string, clean bool) {
 			t.Helper()
-			b, err := json.Marshal(orders.Rechecked{ID: id, OrderID: o.ID, CameraID: "cam1", Clean: clean, At: clock.At(testkit.Start()), Evidence: []string{strings.Repeat("d", 64)}})
+			b, err := json.Marshal(orders.Rechecked{ID: id, OrderID: o.ID, CameraID: "cam1", Clean: clean, Seen: true, At: clock.At(testkit.Start()), Evidence: []string{strings.Repeat("d", 64)}})
 			if err != nil {
 				t.Fatal(err)
 			}

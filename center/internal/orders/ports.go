@@ -205,7 +205,9 @@ type Rechecked struct {
 	OrderID  string      `json:"orderId"`
 	CameraID string      `json:"cameraId"`
 	Clean    bool        `json:"clean"`
-	At       clock.Stamp `json:"at"`
+	// Seen is false when the camera could not look; Reason says why.
+	Seen bool        `json:"seen"`
+	At   clock.Stamp `json:"at"`
 	// Evidence are SM3 digests of the pictures.
 	Evidence []string `json:"evidence"`
 	Reason   string   `json:"reason"`
@@ -213,11 +215,12 @@ type Rechecked struct {
 
 // NoticeChanged is the payload of notice.changed, as far as orders use it.
 type NoticeChanged struct {
-	ID       string      `json:"id"`
-	OrderID  string      `json:"orderId"`
-	State    string      `json:"state"`
-	At       clock.Stamp `json:"at"`
-	Fallback string      `json:"fallback"`
+	ID         string      `json:"id"`
+	OrderID    string      `json:"orderId"`
+	State      string      `json:"state"`
+	AnswerKind string      `json:"answerKind"`
+	Way        string      `json:"way"`
+	At         clock.Stamp `json:"at"`
 }
 
 // Overdue is the payload of order.overdue: one level was reached.

@@ -94,11 +94,13 @@ func (s *Service) TakeRechecked(ctx context.Context, tx db.Tx, e events.Event) e
 		x.ID = fmt.Sprintf("%s:%d", x.OrderID, int64(x.At))
 	}
 	p := OrderProposal{ID: s.newID(), Source: "recheck", Clean: x.Clean, FoundAt: x.At, Pictures: x.Evidence, State: proposalOpen}
-	if p.Text = "点位复拍，未再识别到" + kindLabel(o.Kind); !x.Clean {
+	switch {
+	case x.Clean:
+		p.Text = "点位复拍，未再识别到" + kindLabel(o.Kind)
+	case x.Seen:
 		p.Text = "点位复拍，仍识别到" + kindLabel(o.Kind)
-		if x.Reason != "" {
-			p.Text = "点位复拍没有结论：" + x.Reason
-		}
+	default:
+		p.Text = "点位复拍没有结论：" + x.Reason
 	}
 	fresh, err := addProposal(ctx, tx, o.ID, x.ID, p)
 	if err != nil || !fresh {
@@ -140,17 +142,17 @@ func (s *Service) TakeNotice(ctx context.Context, tx db.Tx, e events.Event) erro
 		return err
 	}
 	text := map[string]string{
-		"made": "已生成告知", "sent": "告知已发出", "delivered": "告知已送达商铺", "read": "商铺已查看告知", "answered": "商铺已反馈", "objected": "商铺提出异议",
+		"made": "已生成告知", "sent": "告知已发出", "delivered": "告知已送达商铺", "read": "商铺已查看告知", "answered": "商铺已反馈",
 		"confirmed": "商铺整改已确认", "rejected": "商铺整改未通过", "withdrawn": "告知已撤回",
 	}[x.State]
 	if text == "" {
 		return nil
 	}
-	switch x.Fallback {
-	case "sms":
-		text += "（短信）"
-	case "visit":
-		text += "（上门送达）"
+	if x.State == "answered" && x.AnswerKind == "objection" {
+		text = "商铺提出异议"
+	}
+	if way := map[string]string{"ssbc": "随申办", "sms": "短信", "visit": "上门送达", "print": "打印送达"}[x.Way]; way != "" {
+		text += "（" + way + "）"
 	}
 	o, err := anyOrder(ctx, tx, x.OrderID)
 	if errs.Is(err, errs.NotFoundCode) {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ApiError } from '@/shared/lib/api'
-import { fit } from '@/phone/lib/photo'
-import { backoffMs, drain, reached, type Job, type Photo, type QueuePort, type QueueStore } from '@/phone/lib/queue'
+import { bearing, compass } from '@/phone/lib/geo'
+import { fit, marks } from '@/phone/lib/photo'
+import { backoffMs, drain, reached, type Job, type Photo, type QueuePort, type QueueStore, type Shot } from '@/phone/lib/queue'
 
 class Memory implements QueueStore {
   j = new Map<string, Job>()
@@ -24,7 +25,7 @@ class Center implements QueuePort {
   fail: (j: Job) => Error | undefined = () => undefined
   loseAnswer = false
   upload = async () => `sm3-${++this.uploads}`
-  send = async (j: Job, rev: number, photos: string[]) => {
+  send = async (j: Job, rev: number, shots: Shot[]) => {
     const e = this.fail(j)
     if (e) throw e
     const again = this.seen.get(j.key)
@@ -32,7 +33,7 @@ class Center implements QueuePort {
     if (rev !== this.rev[j.orderId]) throw new ApiError('conflict', '别人刚改过', 409)
     const r = { rev: (this.rev[j.orderId] = rev + 1) }
     this.seen.set(j.key, r)
-    this.log.push(`${j.orderId}:${j.act}:${photos.join('+')}`)
+    this.log.push(`${j.orderId}:${j.act}:${shots.map((x) => (x.original ? x.original + '>' : '') + x.sm3).join('+')}`)
     if (this.loseAnswer) {
       this.loseAnswer = false
       throw new ApiError('network', '断了')
@@ -92,6 +93,18 @@ describe('the retry queue', () => {
     expect(c.uploads).toBe(1)
     expect(c.log).toEqual(['o1:handle:sm3-1'])
   })
+  it('the untouched original goes up before its copy, each once', async () => {
+    const s = new Memory()
+    const c = new Center()
+    await s.putPhoto({ id: 'p1', orderId: 'o1', blob: new Blob(['copy']), original: new Blob(['file']), takenAt: 1, lng: 121.4, lat: 31.2, accuracyM: 9 })
+    await s.putJob(job('1', { act: 'handle', photos: ['p1'] }))
+    c.fail = () => new ApiError('network', '断了')
+    await drain(s, c, now)
+    c.fail = () => undefined
+    await drain(s, c, now, true)
+    expect(c.uploads).toBe(2)
+    expect(c.log).toEqual(['o1:handle:sm3-1>sm3-2'])
+  })
   it('a conflict holds its order only, and loses nothing', async () => {
     const s = new Memory()
     const c = new Center()
@@ -131,5 +144,19 @@ describe('photos', () => {
     expect(fit(3000, 4000)).toEqual({ w: 1200, h: 1600 })
     expect(fit(800, 600)).toEqual({ w: 800, h: 600 })
     expect(fit(10000, 1)).toEqual({ w: 1600, h: 1 })
+  })
+})
+
+describe('what the phone says of a picture and of the way', () => {
+  it('the watermark says when, who, which order and where', () => {
+    expect(marks({ at: '2026-11-24 14:30:56', no: 'GD1', who: '队员', place: { lng: 121.4905, lat: 31.2397, accuracyM: 8 } })).toEqual(['2026-11-24 14:30:56　队员', 'GD1　121.49050, 31.23970 ±8 米'])
+    expect(marks({ at: 'x', no: 'GD1', who: '队员' })[1]).toContain('没有定位')
+  })
+  it('bearings are degrees from north with their words', () => {
+    const o = { lng: 121.49, lat: 31.23 }
+    expect(Math.round(bearing(o, { lng: 121.49, lat: 31.24 }))).toBe(0)
+    expect(compass(bearing(o, { lng: 121.5, lat: 31.23 }))).toBe('正东')
+    expect(compass(bearing(o, { lng: 121.48, lat: 31.2214 }))).toBe('西南')
+    expect(compass(359)).toBe('正北')
   })
 })

@@ -391,9 +391,9 @@ export interface AlertCounts {
   medianSeconds?: number
 }
 
-export type OrderState = 'dispatched' | 'accepted' | 'onSite' | 'handled' | 'closed' | 'returned'
+export type OrderState = 'dispatched' | 'accepted' | 'onSite' | 'handled' | 'filing' | 'closed' | 'returned'
 export type DueState = 'over' | 'near' | 'normal' | 'done' | 'paused'
-export type OrderAct = 'assign' | 'accept' | 'arrive' | 'handle' | 'review' | 'return' | 'reassign'
+export type OrderAct = 'assign' | 'accept' | 'arrive' | 'handle' | 'review' | 'return' | 'reassign' | 'urge' | 'recheck' | 'settle'
 export type OrderResult = 'corrected' | 'warned' | 'filed' | 'falseAlarm' | 'notFound'
 
 export interface Order {
@@ -423,11 +423,43 @@ export interface Order {
   dueAt: string
   remainingS: number
   dueState: DueState
+  nearAt?: string
   thumb?: string
   result?: OrderResult
   alertCount: number
   evidenceUse: EvidenceUse
+  urged?: number
+  urgedAt?: string
   rev: number
+}
+
+/** A picture of a result: what the phone said, and what the file itself says. */
+export interface OrderPhoto {
+  sm3: string
+  original?: string
+  takenAt?: string
+  lng?: number
+  lat?: number
+  accuracyM?: number
+  exifAt?: string
+  exifLng?: number
+  exifLat?: number
+  device?: string
+  distanceM?: number
+  doubts: string[]
+}
+
+/** What a camera found when it looked again. */
+export interface OrderProposal {
+  id: string
+  source: string
+  clean: boolean
+  foundAt: string
+  text: string
+  pictures: string[]
+  state: 'open' | 'taken' | 'dismissed' | 'void'
+  decidedName?: string
+  decidedAt?: string
 }
 
 export interface TimelineItem {
@@ -436,6 +468,7 @@ export interface TimelineItem {
   act: string
   label?: string
   actor?: { id: string; name: string; orgName?: string }
+  behalf?: string
   text?: string
   photos?: string[] | null
   place?: { lng: number; lat: number; accuracyM: number; distanceM?: number }
@@ -448,7 +481,10 @@ export interface OrderDetail extends Order {
   before?: { sm3: string; takenAt?: string }
   after?: string[] | null
   handling?: { result: OrderResult; note?: string; photos?: string[] | null; at?: string }
-  rule?: { name: string; version: string | number; source?: string; verified?: boolean; limitHours: number }
+  behalf?: string
+  photos?: OrderPhoto[] | null
+  proposals?: OrderProposal[] | null
+  rule?: { name: string; code?: string; version: string | number; source?: string; verified?: boolean; limit?: string; limitHours: number; mergeHours?: number; mergeVersion?: number; warnDistanceM?: number; urgeMinutes?: number }
 }
 
 export interface OrderCounts {
@@ -457,6 +493,8 @@ export interface OrderCounts {
   onSite: number
   handled: number
   returned: number
+  filing?: number
+  urged?: number
   closed?: number
   closedToday: number
   todo?: number

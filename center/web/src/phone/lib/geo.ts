@@ -47,3 +47,26 @@ export function geoLink(lng: number, lat: number, name: string): string {
   const at = `${lat.toFixed(6)},${lng.toFixed(6)}`
   return `geo:${at}?q=${at}(${encodeURIComponent(name)})`
 }
+
+/** Pages of map providers that take WGS-84 and open their app or a web map. */
+export function mapLinks(lng: number, lat: number, name: string): { name: string; url: string }[] {
+  const n = encodeURIComponent(name)
+  return [
+    { name: '高德地图导航', url: `https://uri.amap.com/navigation?to=${lng.toFixed(6)},${lat.toFixed(6)},${n}&mode=ride&coordinate=wgs84&callnative=1` },
+    { name: '百度地图导航', url: `https://api.map.baidu.com/marker?location=${lat.toFixed(6)},${lng.toFixed(6)}&title=${n}&content=${n}&coord_type=wgs84&output=html&src=jiexun` },
+  ]
+}
+
+/** Degrees from north, clockwise, of the way from one place to another. */
+export function bearing(from: { lng: number; lat: number }, to: { lng: number; lat: number }): number {
+  const r = Math.PI / 180
+  const d = (to.lng - from.lng) * r
+  const y = Math.sin(d) * Math.cos(to.lat * r)
+  const x = Math.cos(from.lat * r) * Math.sin(to.lat * r) - Math.sin(from.lat * r) * Math.cos(to.lat * r) * Math.cos(d)
+  return (Math.atan2(y, x) / r + 360) % 360
+}
+
+/** The word for a bearing. */
+export function compass(deg: number): string {
+  return ['正北', '东北', '正东', '东南', '正南', '西南', '正西', '西北'][Math.round(deg / 45) % 8]!
+}

@@ -8,7 +8,7 @@ import { distanceM } from '../../shared/lib/geometry'
 import { useSession } from '../../shared/lib/session'
 import type { List, Order, OrderDetail } from '../../shared/types'
 import { quietPlace, type Place } from './geo'
-import { drain, reached, type Job, type Photo, type PhoneAct } from './queue'
+import { drain, reached, type Job, type PhoneAct } from './queue'
 import { PhoneStore } from './store'
 
 // Revisions that the center gave to the answers of own acts.
@@ -63,8 +63,13 @@ export const usePhone = defineStore('phone', {
     async load(): Promise<void> {
       this.loading = true
       try {
-        const r = await api.get<List<Order>>('/orders', { tab: 'mine', size: 200, sort: 'dueAt' })
-        this.orders = r.items ?? []
+        // What is worked on, soonest due first, and what was handed in last:
+        // years of closed orders never push the open ones out.
+        const [r, done] = await Promise.all([
+          api.get<List<Order>>('/orders', { tab: 'mine', phase: 'open', size: 200, sort: 'dueAt' }),
+          api.get<List<Order>>('/orders', { tab: 'mine', phase: 'done', size: 50, sort: '-createdAt' }),
+        ])
+        this.orders = [...(r.items ?? []), ...(done.items ?? [])]
         this.asOf = r.asOf
         this.loaded = true
         this.fault = ''
@@ -102,9 +107,9 @@ export const usePhone = defineStore('phone', {
         const r = await drain(
           store,
           {
-            upload: async (p: Photo) => (await api.post<{ sm3: string }>('/blobs', undefined, { raw: p.blob, timeoutMs: 60000 })).sm3,
-            send: async (j, rev, photos) => {
-              const body = photos.length ? { ...j.body, rev, photos } : { ...j.body, rev }
+            upload: async (file: Blob) => (await api.post<{ sm3: string }>('/blobs', undefined, { raw: file, timeoutMs: 60000 })).sm3,
+            send: async (j, rev, shots) => {
+              const body = shots.length ? { ...j.body, rev, photos: shots.map((x) => x.sm3), shots } : { ...j.body, rev }
               const o = await api.post<OrderDetail>(`/orders/${j.orderId}/${j.act}`, body, { idempotencyKey: j.key, timeoutMs: 15000 })
               revs.set(o.id, Math.max(o.rev, revs.get(o.id) ?? 0))
               await store.putOrder(o).catch(() => undefined)

@@ -27,10 +27,28 @@ export interface Job {
 export interface Photo {
   id: string
   orderId: string
+  /** The copy that is shown, with the watermark. */
   blob: Blob
+  /** The untouched file, with what it says of itself. */
+  original?: Blob
   takenAt: number
-  /** Set once the center holds the picture. */
+  /** Where the phone was when it was taken. */
+  lng?: number
+  lat?: number
+  accuracyM?: number
+  /** Set once the center holds the picture, and its original. */
   sm3?: string
+  originalSm3?: string
+}
+
+/** A picture as the center knows it. */
+export interface Shot {
+  sm3: string
+  original?: string
+  takenAt: string
+  lng?: number
+  lat?: number
+  accuracyM?: number
 }
 
 export interface QueueStore {
@@ -43,8 +61,8 @@ export interface QueueStore {
 }
 
 export interface QueuePort {
-  upload(p: Photo): Promise<string>
-  send(j: Job, rev: number, photos: string[]): Promise<{ rev: number }>
+  upload(file: Blob): Promise<string>
+  send(j: Job, rev: number, shots: Shot[]): Promise<{ rev: number }>
 }
 
 export interface DrainResult {
@@ -115,16 +133,21 @@ async function follow(store: QueueStore, jobs: Job[], done: Job, rev: number): P
   }
 }
 
-async function uploadAll(store: QueueStore, port: QueuePort, j: Job): Promise<string[]> {
-  const out: string[] = []
+// The original goes first, so that a copy never stands without it.
+async function uploadAll(store: QueueStore, port: QueuePort, j: Job): Promise<Shot[]> {
+  const out: Shot[] = []
   for (const id of j.photos) {
     const p = await store.photo(id)
     if (!p) throw new ApiError('invalid', '有一张照片在本机找不到了，请重新拍')
-    if (!p.sm3) {
-      p.sm3 = await port.upload(p)
+    if (p.original && !p.originalSm3) {
+      p.originalSm3 = await port.upload(p.original)
       await store.putPhoto(p)
     }
-    out.push(p.sm3)
+    if (!p.sm3) {
+      p.sm3 = await port.upload(p.blob)
+      await store.putPhoto(p)
+    }
+    out.push({ sm3: p.sm3, original: p.originalSm3, takenAt: new Date(p.takenAt).toISOString(), lng: p.lng, lat: p.lat, accuracyM: p.accuracyM })
   }
   return out
 }

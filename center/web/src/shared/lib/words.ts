@@ -22,6 +22,7 @@ export const orderStateName: Record<OrderState, string> = {
   accepted: '已签收',
   onSite: '处置中',
   handled: '待复核',
+  filing: '待立案',
   closed: '已办结',
   returned: '已退回',
 }
@@ -124,6 +125,10 @@ export const actName: Record<string, string> = {
   reassign: '改派',
   reassigned: '改派',
   fedBack: '反馈市局',
+  urge: '催办',
+  recheck: '请点位复拍',
+  rechecked: '点位复拍',
+  settled: '按复查结果办结',
   detected: '识别',
 }
 
