@@ -34,9 +34,9 @@ func actPerm(act string) string {
 	}[act]
 }
 
-// Grant lets somebody do some acts with the cameras of some regions and
+// WatchGrant lets somebody do some acts with the cameras of some regions and
 // types for some time, beside what their roles allow.
-type Grant struct {
+type WatchGrant struct {
 	ID           string       `json:"id"`
 	SubjectKind  string       `json:"subjectKind" enum:"person,org,role"`
 	SubjectID    string       `json:"subjectId"`
@@ -57,7 +57,7 @@ type Grant struct {
 	State        string       `json:"state" enum:"active,future,ended,revoked"`
 }
 
-func (g Grant) state(now clock.Stamp) string {
+func (g WatchGrant) state(now clock.Stamp) string {
 	switch {
 	case g.RevokedAt != nil:
 		return "revoked"
@@ -70,7 +70,7 @@ func (g Grant) state(now clock.Stamp) string {
 }
 
 // parts are everything that the code of a grant stands for.
-func (g Grant) parts() []string {
+func (g WatchGrant) parts() []string {
 	revoked := ""
 	if g.RevokedAt != nil {
 		revoked = strconv.FormatInt(int64(*g.RevokedAt), 10)
@@ -82,13 +82,13 @@ func (g Grant) parts() []string {
 }
 
 // allows tells whether the grant opens an act on a camera at a moment.
-func (g Grant) allows(c Camera, act string, now clock.Stamp) bool {
+func (g WatchGrant) allows(c Camera, act string, now clock.Stamp) bool {
 	return g.state(now) == "active" && slices.Contains(g.Acts, act) && access.Scope{Prefixes: g.Prefixes}.Covers(c.RegionCode) &&
 		(len(g.Tags) == 0 || slices.ContainsFunc(c.Tags, func(t string) bool { return slices.Contains(g.Tags, t) }))
 }
 
 // mayPass tells whether the holder of g may pass on in: never more than g.
-func (g Grant) mayPass(in Grant, now clock.Stamp) bool {
+func (g WatchGrant) mayPass(in WatchGrant, now clock.Stamp) bool {
 	if !g.PassOn || g.state(now) != "active" || in.To > g.To || len(g.Tags) > 0 && len(in.Tags) == 0 {
 		return false
 	}
@@ -139,8 +139,8 @@ type GrantInput struct {
 	Reason      string       `json:"reason" maxLength:"800"`
 }
 
-func (in GrantInput) grant(now clock.Stamp, known func(region string) bool) (Grant, error) {
-	g := Grant{
+func (in GrantInput) grant(now clock.Stamp, known func(region string) bool) (WatchGrant, error) {
+	g := WatchGrant{
 		SubjectKind: in.SubjectKind, SubjectID: in.SubjectID, SubjectName: strings.TrimSpace(in.SubjectName), Prefixes: slices.Compact(slices.Sorted(slices.Values(in.Prefixes))),
 		Tags: slices.Compact(slices.Sorted(slices.Values(in.Tags))), Acts: slices.Compact(slices.Sorted(slices.Values(in.Acts))), PassOn: in.PassOn,
 		From: now, To: in.To, Reason: strings.TrimSpace(in.Reason),

@@ -15,11 +15,11 @@ func (s *Service) registerGrants(api huma.API, o op) {
 			State string `query:"state" enum:"active,ended,revoked,all" default:"active"`
 			httpx.Paging
 		},
-		) (*httpx.Body[httpx.List[Grant]], error) {
+		) (*httpx.Body[httpx.List[WatchGrant]], error) {
 			return httpx.Out(s.Grants(ctx, in.State, in.Paging))
 		})
 	httpx.Register(api, "camera.view", o(http.MethodPost, "/api/video-grants", "make-video-grant", "Let somebody watch; never more than the actor may"),
-		func(ctx context.Context, in *struct{ Body GrantInput }) (*httpx.Body[Grant], error) {
+		func(ctx context.Context, in *struct{ Body GrantInput }) (*httpx.Body[WatchGrant], error) {
 			return httpx.Out(s.MakeGrant(ctx, in.Body))
 		})
 	httpx.Register(api, "camera.view", o(http.MethodPost, "/api/video-grants/{id}/revoke", "revoke-video-grant", "End a grant and what was passed on from it"),

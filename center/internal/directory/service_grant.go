@@ -20,8 +20,8 @@ const grantPurpose = "grant"
 
 // genuine drops grants that were changed beside the center; they give
 // nothing and are told.
-func (s *Service) genuine(rows []grantRow) []Grant {
-	out := []Grant{}
+func (s *Service) genuine(rows []grantRow) []WatchGrant {
+	out := []WatchGrant{}
 	for i := range rows {
 		g := rows[i].grant()
 		if !s.keys.CheckMAC(grantPurpose, rows[i].MAC, g.parts()...) {
@@ -34,13 +34,13 @@ func (s *Service) genuine(rows []grantRow) []Grant {
 }
 
 // mine are the grants that an actor has now.
-func (s *Service) mine(ctx context.Context, who access.Actor) ([]Grant, error) {
+func (s *Service) mine(ctx context.Context, who access.Actor) ([]WatchGrant, error) {
 	rows, err := grantsOf(ctx, s.db.Read(), append([]string{who.ID, who.OrgID}, who.Roles...), clock.At(s.db.Now()))
 	if err != nil {
 		return nil, err
 	}
 	list := s.genuine(rows)
-	return slices.DeleteFunc(list, func(g Grant) bool {
+	return slices.DeleteFunc(list, func(g WatchGrant) bool {
 		switch g.SubjectKind {
 		case "person":
 			return g.SubjectID != who.ID
@@ -53,8 +53,8 @@ func (s *Service) mine(ctx context.Context, who access.Actor) ([]Grant, error) {
 
 // judge tells whether an actor may do something with a camera, and else why
 // not.
-func judge(who access.Actor, mine []Grant, c Camera, act string, now clock.Stamp) (ok bool, reason string) {
-	if who.Allows(actPerm(act), c.RegionCode) || slices.ContainsFunc(mine, func(g Grant) bool { return g.allows(c, act, now) }) {
+func judge(who access.Actor, mine []WatchGrant, c Camera, act string, now clock.Stamp) (ok bool, reason string) {
+	if who.Allows(actPerm(act), c.RegionCode) || slices.ContainsFunc(mine, func(g WatchGrant) bool { return g.allows(c, act, now) }) {
 		return true, ""
 	}
 	return false, "您没有点位“" + c.Name + "”的“" + ActName(act) + "”权限，可请有视频授权权限的上级授予"
@@ -111,22 +111,22 @@ func (s *Service) Need(ctx context.Context, camera, act string) (Camera, error) 
 // their roles must allow every act on all of the scope for all of the time,
 // together with the right to hand out; or one grant that may be passed on
 // must cover it.
-func (s *Service) MakeGrant(ctx context.Context, in GrantInput) (Grant, error) {
+func (s *Service) MakeGrant(ctx context.Context, in GrantInput) (WatchGrant, error) {
 	who, err := access.Need(ctx, access.CameraView)
 	if err != nil {
-		return Grant{}, err
+		return WatchGrant{}, err
 	}
 	now := clock.At(s.db.Now())
 	g, err := in.grant(now, func(p string) bool { _, ok := s.regions.Get(p); return ok })
 	if err != nil {
-		return Grant{}, err
+		return WatchGrant{}, err
 	}
 	if g.SubjectKind == "person" && g.SubjectID == who.ID {
-		return Grant{}, errs.Forbidden("不能给自己授权，请另一位负责人办理")
+		return WatchGrant{}, errs.Forbidden("不能给自己授权，请另一位负责人办理")
 	}
 	mine, err := s.mine(ctx, who)
 	if err != nil {
-		return Grant{}, err
+		return WatchGrant{}, err
 	}
 	scope := access.Scope{Prefixes: g.Prefixes}
 	own := holds(who, access.CameraGrant, scope, g.To)
@@ -134,9 +134,9 @@ func (s *Service) MakeGrant(ctx context.Context, in GrantInput) (Grant, error) {
 		own = own && holds(who, actPerm(a), scope, g.To)
 	}
 	if !own {
-		i := slices.IndexFunc(mine, func(h Grant) bool { return h.mayPass(g, now) })
+		i := slices.IndexFunc(mine, func(h WatchGrant) bool { return h.mayPass(g, now) })
 		if i < 0 {
-			return Grant{}, errs.Forbidden("超出您自己的视频权限：区划、类型、操作或有效期不足，或不可转授")
+			return WatchGrant{}, errs.Forbidden("超出您自己的视频权限：区划、类型、操作或有效期不足，或不可转授")
 		}
 		g.ParentID = mine[i].ID
 	}
@@ -184,7 +184,7 @@ func (s *Service) RevokeGrant(ctx context.Context, id, reason string) error {
 		if st := g.state(now); st == "revoked" || st == "ended" {
 			return errs.Conflict("这项授权已经结束")
 		}
-		todo := []Grant{g}
+		todo := []WatchGrant{g}
 		for i := 0; i < len(todo); i++ {
 			below, err := grantsBelow(ctx, tx, todo[i].ID)
 			if err != nil {
@@ -205,15 +205,15 @@ func (s *Service) RevokeGrant(ctx context.Context, id, reason string) error {
 }
 
 // Grants lists the grants that the actor gave, has, or may revoke.
-func (s *Service) Grants(ctx context.Context, state string, p httpx.Paging) (httpx.List[Grant], error) {
+func (s *Service) Grants(ctx context.Context, state string, p httpx.Paging) (httpx.List[WatchGrant], error) {
 	who, err := access.Need(ctx, access.CameraView)
 	if err != nil {
-		return httpx.List[Grant]{}, err
+		return httpx.List[WatchGrant]{}, err
 	}
 	now := s.db.Now()
 	rows, total, err := listGrants(ctx, s.db.Read(), who, state, clock.At(now), p)
 	if err != nil {
-		return httpx.List[Grant]{}, err
+		return httpx.List[WatchGrant]{}, err
 	}
 	out := s.genuine(rows)
 	for i := range out {

@@ -46,15 +46,15 @@ func words(s string) []string {
 	return strings.Split(s, ",")
 }
 
-func (r *grantRow) grant() Grant {
-	return Grant{
+func (r *grantRow) grant() WatchGrant {
+	return WatchGrant{
 		ID: r.ID, SubjectKind: r.SubjectKind, SubjectID: r.SubjectID, SubjectName: r.SubjectName, Prefixes: words(r.Prefixes), Tags: words(r.Tags), Acts: words(r.Acts),
 		PassOn: r.PassOn, From: r.FromAt, To: r.ToAt, Reason: r.Reason, ParentID: r.ParentID, GrantedBy: r.GrantedBy, GrantedName: r.GrantedName, CreatedAt: r.CreatedAt,
 		RevokedAt: r.RevokedAt, RevokeReason: r.RevokeReason,
 	}
 }
 
-func insertGrant(ctx context.Context, tx db.Tx, g Grant, mac string) error {
+func insertGrant(ctx context.Context, tx db.Tx, g WatchGrant, mac string) error {
 	r := grantRow{
 		ID: g.ID, SubjectKind: g.SubjectKind, SubjectID: g.SubjectID, SubjectName: g.SubjectName, Prefixes: strings.Join(g.Prefixes, ","), Tags: strings.Join(g.Tags, ","),
 		Acts: strings.Join(g.Acts, ","), PassOn: g.PassOn, FromAt: g.From, ToAt: g.To, Reason: g.Reason, ParentID: g.ParentID, RegionCode: g.Prefixes[0],
@@ -88,12 +88,12 @@ func grantByID(ctx context.Context, tx db.Tx, id string) (grantRow, error) {
 	return r, nil
 }
 
-func grantsBelow(ctx context.Context, tx db.Tx, id string) ([]Grant, error) {
+func grantsBelow(ctx context.Context, tx db.Tx, id string) ([]WatchGrant, error) {
 	rows := []grantRow{}
 	if err := tx.NewSelect().Model(&rows).Where("g.parent_id = ? AND g.revoked_at IS NULL", id).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("load what was passed on from grant %s: %w", id, err)
 	}
-	out := make([]Grant, len(rows))
+	out := make([]WatchGrant, len(rows))
 	for i := range rows {
 		out[i] = rows[i].grant()
 	}
