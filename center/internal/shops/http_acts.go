@@ -131,7 +131,7 @@ func (s *Service) registerActs(api huma.API, op operation) {
 			_, err := s.Restore(ctx, in.ID, in.Rev)
 			return s.answer(ctx, in.ID, err)
 		})
-	httpx.Register(api, access.ShopView, op(http.MethodPost, "/api/shop-ops/{id}/undo", "undo-shop-act", "Take a merge, split, deletion or confirmation back"),
+	httpx.Register(api, access.ShopConfirm, op(http.MethodPost, "/api/shop-ops/{id}/undo", "undo-shop-act", "Take a merge, split, deletion or confirmation back"),
 		func(ctx context.Context, in *idInput) (*httpx.Body[ShopActAnswer], error) {
 			what, err := s.Undo(ctx, in.ID)
 			return httpx.Out(ShopActAnswer{Op: in.ID, What: what}, err)

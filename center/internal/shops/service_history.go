@@ -227,15 +227,8 @@ func (s *Service) restored(ctx context.Context, tx db.Tx, now Shop, rev int64) (
 // Undo takes an act back: every shop that it wrote is again as it was. It is
 // refused when one of them was changed since.
 func (s *Service) Undo(ctx context.Context, id string) (string, error) {
-	who, err := access.From(ctx)
+	who, err := access.Need(ctx, access.ShopConfirm)
 	if err != nil {
-		return "", err
-	}
-	perm := access.ShopEdit
-	if !who.Has(perm) {
-		perm = access.ShopConfirm
-	}
-	if who, err = access.Need(ctx, perm); err != nil {
 		return "", err
 	}
 	summary := ""
@@ -244,8 +237,10 @@ func (s *Service) Undo(ctx context.Context, id string) (string, error) {
 		if err != nil {
 			return err
 		}
-		if perm == access.ShopConfirm && r.Kind != opConfirm {
-			return errs.Forbidden("撤销合并、拆分和删除需要“维护商铺”权限")
+		if r.Kind != opConfirm {
+			if who, err = access.Need(ctx, access.ShopEdit); err != nil {
+				return err
+			}
 		}
 		if r.UndoneAt != nil {
 			return errs.Conflict("这次操作已经撤销过了")

@@ -28,6 +28,8 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'orders', label: '非现工单', icon: ClipboardList, perm: ['order.view'], key: 'W' },
       { name: 'notices', label: '告知与反馈', icon: MessageSquareText, perm: ['notice.view'] },
       { name: 'patrol', label: '排摸巡检', icon: CalendarSearch, perm: ['patrol.view'] },
+      { name: 'shopSurvey', label: '排摸确认', icon: ScanSearch, perm: ['shop.confirm'] },
+      { name: 'shopLedger', label: '排摸台账', icon: BookOpen, perm: ['shop.view'] },
       { name: 'shops', label: '商铺档案', icon: Store, perm: ['shop.view'], key: 'S' },
       { name: 'causes', label: '案由库', icon: Scale, perm: ['cause.view'] },
       { name: 'deadlines', label: '期限监控', icon: AlarmClock, perm: ['order.view'] },
