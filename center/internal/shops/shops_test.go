@@ -23,6 +23,11 @@ func (a album) Has(_ context.Context, sm3 string) (bool, error) { return a[sm3],
 
 func newService(t *testing.T, d *db.DB) *shops.Service {
 	t.Helper()
+	return benchService(t, d)
+}
+
+func benchService(t testing.TB, d *db.DB) *shops.Service {
+	t.Helper()
 	tree, err := base.Regions()
 	if err != nil {
 		t.Fatal(err)

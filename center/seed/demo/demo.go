@@ -128,6 +128,9 @@ func Load(ctx context.Context, d Deps, o Options) (Result, error) {
 			return s.out, fmt.Errorf("seed demo camera %s: %w", p.code, err)
 		}
 	}
+	if err := s.along(ctx); err != nil {
+		return s.out, fmt.Errorf("seed demo shops: %w", err)
+	}
 	if o.Camera != "" {
 		if err := s.extra(ctx); err != nil {
 			return s.out, fmt.Errorf("seed the camera given: %w", err)

@@ -3,7 +3,9 @@
 package match_test
 
 import (
+	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"jiexun/center/internal/shops/match"
@@ -29,4 +31,19 @@ func TestEvalSet(t *testing.T) {
 			}
 		}
 	}
+}
+
+func loadSet(t testing.TB, dir string) set {
+	t.Helper()
+	var s set
+	for file, into := range map[string]any{"truth.json": &struct{ Shops *[]setShop }{&s.Shops}, "readings.json": &s.Readings} {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, into); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	return s
 }

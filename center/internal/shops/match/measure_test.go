@@ -1,9 +1,6 @@
 package match_test
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"sort"
 	"testing"
 
@@ -36,21 +33,6 @@ type setReading struct {
 	GlyphPx    float64
 }
 
-func loadSet(t testing.TB, dir string) set {
-	t.Helper()
-	var s set
-	for file, into := range map[string]any{"truth.json": &struct{ Shops *[]setShop }{&s.Shops}, "readings.json": &s.Readings} {
-		b, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(b, into); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-	}
-	return s
-}
-
 // outcome counts how readings came out.
 type outcome struct {
 	signs int
@@ -64,8 +46,6 @@ type outcome struct {
 	verdicts      map[string]int
 	mistakes      []string
 }
-
-func (o outcome) person() int { return o.asked }
 
 // measure judges all readings. "same" needs no person; everything else that
 // can be read does.
