@@ -231,7 +231,8 @@ func stampParam(name, s string) (*clock.Stamp, error) {
 	return &at, nil
 }
 
-type idInput struct {
+// IDInput names one plan or task.
+type IDInput struct {
 	ID string `path:"id" maxLength:"40"`
 }
 
@@ -278,12 +279,12 @@ func (s *Service) registerTasks(api huma.API, op opFunc) {
 			return httpx.Out(s.TaskCounts(ctx, f))
 		})
 	httpx.Register(api, access.PatrolView, op(http.MethodGet, "/api/patrol/tasks/{id}", "get-patrol-task", "One task"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[PatrolTaskDetail], error) {
+		func(ctx context.Context, in *IDInput) (*httpx.Body[PatrolTaskDetail], error) {
 			return s.taskAnswer(ctx, in.ID, nil)
 		})
 	httpx.Register(api, access.PatrolView, op(http.MethodGet, "/api/patrol/tasks/{id}/spots", "list-patrol-spots", "The places of a task"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			State  string `query:"state" maxLength:"60"`
 			Reason string `query:"reason" maxLength:"40"`
 			httpx.Paging
@@ -319,7 +320,7 @@ func (s *Service) taskAnswer(ctx context.Context, id string, err error) (*httpx.
 func (s *Service) registerActs(api huma.API, op opFunc) {
 	httpx.Register(api, access.PatrolAssign, op(http.MethodPost, "/api/patrol/tasks/{id}/assign", "assign-patrol-task", "Give a task to a unit"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			Body struct {
 				OrgID  string `json:"orgId" minLength:"1" maxLength:"40"`
 				Rev    int64  `json:"rev"`
@@ -332,7 +333,7 @@ func (s *Service) registerActs(api huma.API, op opFunc) {
 		})
 	httpx.Register(api, access.PatrolPlan, op(http.MethodPost, "/api/patrol/tasks/{id}/cancel", "cancel-patrol-task", "Take a task back"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			Body struct {
 				Rev    int64  `json:"rev"`
 				Reason string `json:"reason" maxLength:"200"`
@@ -344,7 +345,7 @@ func (s *Service) registerActs(api huma.API, op opFunc) {
 		})
 	httpx.Register(api, access.PatrolHandle, op(http.MethodPost, "/api/patrol/tasks/{id}/supplement", "supplement-patrol-task", "Complete places of a task by hand"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			Body struct {
 				Spots    []SpotKey `json:"spots" minItems:"1" maxItems:"200"`
 				Result   Result    `json:"result" enum:"clean,found,sign,none"`

@@ -102,12 +102,12 @@ func (s *Service) registerPlans(api huma.API, op opFunc) {
 			return httpx.Out(previewItem(p), err)
 		})
 	httpx.Register(api, access.PatrolView, op(http.MethodGet, "/api/patrol/plans/{id}", "get-patrol-plan", "One plan"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[PatrolPlanItem], error) {
+		func(ctx context.Context, in *IDInput) (*httpx.Body[PatrolPlanItem], error) {
 			return s.planAnswer(s.Plan(ctx, in.ID))
 		})
 	httpx.Register(api, access.PatrolPlan, op(http.MethodPut, "/api/patrol/plans/{id}", "update-patrol-plan", "Write a new version of a plan"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			Body struct {
 				Content Content `json:"content"`
 				Rev     int64   `json:"rev"`
@@ -123,7 +123,7 @@ func (s *Service) registerPlans(api huma.API, op opFunc) {
 func (s *Service) registerPlanActs(api huma.API, op opFunc) {
 	httpx.Register(api, access.PatrolPlan, op(http.MethodPost, "/api/patrol/plans/{id}/state", "set-patrol-plan-state", "Enable, pause or end a plan"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			Body struct {
 				State  PlanState `json:"state" enum:"enabled,paused,ended"`
 				Rev    int64     `json:"rev"`
@@ -134,12 +134,12 @@ func (s *Service) registerPlanActs(api huma.API, op opFunc) {
 			return s.planAnswer(s.SetPlanState(ctx, in.ID, in.Body.State, in.Body.Rev, in.Body.Reason))
 		})
 	httpx.Register(api, access.PatrolPlan, op(http.MethodPost, "/api/patrol/plans/{id}/copy", "copy-patrol-plan", "Make a draft of a plan's content"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[PatrolPlanItem], error) {
+		func(ctx context.Context, in *IDInput) (*httpx.Body[PatrolPlanItem], error) {
 			return s.planAnswer(s.CopyPlan(ctx, in.ID))
 		})
 	httpx.Register(api, access.PatrolPlan, op(http.MethodPost, "/api/patrol/plans/{id}/run", "run-patrol-plan", "Run a plan at once"),
 		func(ctx context.Context, in *struct {
-			idInput
+			IDInput
 			Body struct {
 				Reason string `json:"reason,omitempty" maxLength:"200"`
 			}
@@ -153,7 +153,7 @@ func (s *Service) registerPlanActs(api huma.API, op opFunc) {
 			return httpx.Out(out, err)
 		})
 	httpx.Register(api, access.PatrolView, op(http.MethodGet, "/api/patrol/plans/{id}/versions", "list-patrol-plan-versions", "What a plan was"),
-		func(ctx context.Context, in *idInput) (*httpx.Body[[]PatrolVersion], error) {
+		func(ctx context.Context, in *IDInput) (*httpx.Body[[]PatrolVersion], error) {
 			list, err := s.Versions(ctx, in.ID)
 			out := make([]PatrolVersion, len(list))
 			for i, v := range list {
