@@ -201,10 +201,10 @@ type UrgedEvent struct {
 // Rechecked is the payload of patrol.rechecked: what a camera saw when it
 // looked again at where an order lies.
 type Rechecked struct {
-	ID       string      `json:"id"`
-	OrderID  string      `json:"orderId"`
-	CameraID string      `json:"cameraId"`
-	Clean    bool        `json:"clean"`
+	ID       string `json:"id"`
+	OrderID  string `json:"orderId"`
+	CameraID string `json:"cameraId"`
+	Clean    bool   `json:"clean"`
 	// Seen is false when the camera could not look; Reason says why.
 	Seen bool        `json:"seen"`
 	At   clock.Stamp `json:"at"`

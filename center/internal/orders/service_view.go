@@ -127,22 +127,21 @@ func (v viewer) leads() []string {
 }
 
 // own are the squads and the persons whose orders the actor sees wherever
-// they lie.
+// they lie: orders are given to those who can handle them.
 func (v viewer) own() (squads, persons []string) {
 	if v.OrgLevel == "squad" && v.OrgID != "" {
 		squads = append(squads, v.OrgID)
 	}
-	if v.ID != "" {
-		persons = append(persons, v.ID)
-	}
+	persons = v.officers()
 	for _, st := range v.stands {
-		if !st.has(access.OrderView) {
-			continue
-		}
-		persons = append(persons, st.ID)
-		if st.OrgID != "" && !slices.Contains(squads, st.OrgID) {
+		if st.has(access.OrderView) && st.OrgID != "" && !slices.Contains(squads, st.OrgID) {
 			squads = append(squads, st.OrgID)
 		}
 	}
 	return squads, persons
+}
+
+// narrow tells that the scope is some streets and not more.
+func (v viewer) narrow() bool {
+	return len(v.Scope.Prefixes) > 0 && len(v.Scope.Prefixes) <= 4 && !slices.ContainsFunc(v.Scope.Prefixes, func(p string) bool { return len(p) < 9 })
 }

@@ -122,6 +122,29 @@ func visible(q *bun.SelectQuery, who viewer) *bun.SelectQuery {
 		return q
 	}
 	squads, persons := who.own()
+	if len(squads)+len(persons) == 0 {
+		return who.Scope.Filter(q, "o.region_code")
+	}
+	if who.narrow() {
+		// A few thousand orders, each part from its own index: an OR over
+		// three columns would read all there are.
+		parts := []*bun.SelectQuery{}
+		part := func() *bun.SelectQuery {
+			return q.DB().NewSelect().TableExpr("order_items AS v").ColumnExpr("v.id")
+		}
+		parts = append(parts, who.Scope.Filter(part(), "v.region_code"))
+		if len(squads) > 0 {
+			parts = append(parts, part().Where("v.squad_org_id IN (?)", bun.List(squads)))
+		}
+		if len(persons) > 0 {
+			parts = append(parts, part().Where("v.officer_id IN (?)", bun.List(persons)))
+		}
+		all := parts[0]
+		for _, p := range parts[1:] {
+			all = all.UnionAll(p)
+		}
+		return q.Where("o.id IN (?)", all)
+	}
 	return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
 		q = who.Scope.Filter(q, "o.region_code")
 		if len(squads) > 0 {
