@@ -146,6 +146,8 @@ func (s *Service) Register(api huma.API) {
 	op := func(method, path, id, summary string) huma.Operation {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{"shops"}}
 	}
+	s.registerActs(api, op) // before {id}, which would take their words
+	s.registerSurvey(api, op)
 	httpx.Register(api, "shop.view", op(http.MethodGet, "/api/shops", "list-shops", "List shops"),
 		func(ctx context.Context, in *shopsInput) (*httpx.Body[httpx.List[ShopItem]], error) {
 			res, err := s.List(ctx, Filter{Region: region.Prefix(in.Region), Camera: in.Camera, Business: in.Business, State: in.State, Road: in.Road, Smart: in.Smart, Pledge: in.Pledge, Bin: in.Bin}, in.Paging)
@@ -177,8 +179,6 @@ func (s *Service) Register(api huma.API) {
 			op, err := s.Delete(ctx, in.ID, in.Rev, in.Why)
 			return httpx.Out(ShopActAnswer{Op: op}, err)
 		})
-	s.registerActs(api, op)
-	s.registerSurvey(api, op)
 }
 
 func (s *Service) answer(ctx context.Context, id string, err error) (*httpx.Body[ShopItem], error) {

@@ -165,10 +165,15 @@ func (s *Service) list(ctx context.Context, idb bun.IDB, who access.Actor, f Fil
 	rows := []shopRow{}
 	narrow := func(q *bun.SelectQuery) *bun.SelectQuery { return x.apply(f.apply(q, who), "h", "shop_grams") }
 	q := narrow(idb.NewSelect().Model(&rows))
-	if order == "h.road ASC" || order == "h.road DESC" {
-		order += ", h.region_code, h.house_no"
+	// The id follows the direction, so that an index serves both ways.
+	dir := " ASC"
+	if strings.HasSuffix(order, " DESC") {
+		dir = " DESC"
 	}
-	if err := q.OrderExpr("?, h.id", bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset()).Scan(ctx); err != nil {
+	if strings.HasPrefix(order, "h.road ") {
+		order += ", h.region_code" + dir + ", h.house_no" + dir
+	}
+	if err := q.OrderExpr("?, h.id"+dir, bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset()).Scan(ctx); err != nil {
 		return nil, 0, fmt.Errorf("list shops: %w", err)
 	}
 	total, err := count(ctx, idb, narrow, x.hot, p, len(rows))
@@ -179,16 +184,18 @@ func (s *Service) list(ctx context.Context, idb bun.IDB, who access.Actor, f Fil
 	return out, total, err
 }
 
-// count gives the number of all rows; of a text that is in very many rows
-// hot+1 stands for more.
+// count gives the number of all rows; one more than can be paged to stands for
+// more, and of a text that is in very many rows hot+1.
 func count(ctx context.Context, idb bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery, hotText bool, p httpx.Paging, got int) (int64, error) {
 	if got > 0 && int64(got) < p.Limit() {
 		return p.Offset() + int64(got), nil
 	}
 	q := narrow(idb.NewSelect().Model((*shopRow)(nil)).ColumnExpr("1"))
+	most := int64(deepest + 1)
 	if hotText {
-		q = q.Limit(hot + 1)
+		most = hot + 1
 	}
+	q = q.Limit(most)
 	n, err := idb.NewSelect().TableExpr("(?) AS x", q).Count(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("count shops: %w", err)

@@ -3,6 +3,7 @@ package shops
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -100,8 +101,11 @@ func listSightings(ctx context.Context, idb bun.IDB, who access.Actor, f SightFi
 	if p.Offset()+p.Limit() > deepest {
 		return nil, 0, errs.Invalidf("page", "只能翻到第 %d 条，请用筛选缩小范围", deepest)
 	}
-	rows := []sightingRow{}
-	if err := f.apply(idb.NewSelect().Model(&rows), who).OrderExpr("?, s.id", bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset()).Scan(ctx); err != nil {
+	rows, dir := []sightingRow{}, " ASC"
+	if strings.HasSuffix(order, " DESC") {
+		dir = " DESC"
+	}
+	if err := f.apply(idb.NewSelect().Model(&rows), who).OrderExpr("?, s.id"+dir, bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset()).Scan(ctx); err != nil {
 		return nil, 0, fmt.Errorf("list sightings: %w", err)
 	}
 	if n := int64(len(rows)); n > 0 && n < p.Limit() {
