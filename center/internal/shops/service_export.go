@@ -41,7 +41,7 @@ func (s *Service) Each(ctx context.Context, f Filter, emit func(...any) error) e
 	return s.each(ctx, who, f, func(x Shop) error {
 		m := flat(&x)
 		return emit(x.No, x.Name, x.SignName, m["aliases"], x.Address, x.StreetName, x.Road, x.HouseNo, x.Business, MaskName(x.Operator), MaskCode(x.CreditCode), x.ContactMask,
-			m["pledgeYmd"], m["smart"], map[string]string{Open: "在营", Closed: "停业"}[x.State], x.Lng, x.Lat)
+			m["pledgeYmd"], m["smart"], stateName(x.State), x.Lng, x.Lat)
 	})
 }
 

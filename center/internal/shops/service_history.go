@@ -137,6 +137,9 @@ func flat(s *Shop) map[string]string {
 		switch x := v.Field(i).Interface().(type) {
 		case string:
 			out[tag] = x
+			if tag == "state" {
+				out[tag] = stateName(x)
+			}
 		case []ShopAlias:
 			names := []string{}
 			for _, a := range x {
@@ -159,6 +162,13 @@ func flat(s *Shop) map[string]string {
 		}
 	}
 	return out
+}
+
+func stateName(s string) string {
+	if s == Closed {
+		return "停业"
+	}
+	return "在营"
 }
 
 // touched is one shop of an act: its revisions before and after. Before 0
