@@ -73,6 +73,9 @@ func (a *App) wirePatrol(context.Context) error {
 	return nil
 }
 
+// Patrol gives the surveys and inspections, for commands and tests.
+func (a *App) Patrol() *patrol.Service { return a.patrol }
+
 func (a *App) routePatrol() { a.patrol.Register(a.api) }
 
 // TakeObservations implements hub.ObservationSink.

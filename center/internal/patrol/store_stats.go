@@ -12,8 +12,9 @@ import (
 	"jiexun/center/internal/platform/httpx"
 )
 
-// Rate is how the tasks of a plan, unit, region or day went. Covered of Spots
-// is the completion; Late of Closed were completed after they were due.
+// Rate is how the tasks of a plan, unit, region or day went. Seen and Manual
+// of Spots are the completion, of tasks whose window is over; Late ones were
+// overdue once.
 type Rate struct {
 	Key, Name string
 	Tasks     int64
@@ -29,10 +30,13 @@ type Rate struct {
 // rates groups tasks by an expression of the index of days.
 func rates(ctx context.Context, idb reader, who access.Actor, key, name string, f StatsFilter, limit int64) ([]Rate, error) {
 	out := []Rate{}
+	// What still runs has no completion yet.
+	ended := bun.Safe("t.state NOT IN ('running', 'pending')")
 	q := seesTasks(idb.NewSelect().TableExpr("patrol_tasks AS t"), who).
 		ColumnExpr("? AS key, ? AS name, COUNT(*) AS tasks", bun.Safe(key), bun.Safe(name)).
 		ColumnExpr("SUM(CASE WHEN t.state = 'done' THEN 1 ELSE 0 END) AS done, SUM(t.late) AS late, SUM(CASE WHEN t.state = 'overdue' THEN 1 ELSE 0 END) AS overdue").
-		ColumnExpr("SUM(t.spots) AS spots, SUM(t.seen) AS seen, SUM(t.manual) AS manual, SUM(t.waived) AS waived").
+		ColumnExpr("SUM(CASE WHEN ? THEN t.spots ELSE 0 END) AS spots, SUM(CASE WHEN ? THEN t.seen ELSE 0 END) AS seen", ended, ended).
+		ColumnExpr("SUM(CASE WHEN ? THEN t.manual ELSE 0 END) AS manual, SUM(CASE WHEN ? THEN t.waived ELSE 0 END) AS waived", ended, ended).
 		Where("t.ymd >= ? AND t.ymd <= ? AND t.state <> ?", f.From, f.To, Cancelled)
 	if len(f.Sources) > 0 {
 		q = q.Where("t.source IN (?)", bun.List(f.Sources))
