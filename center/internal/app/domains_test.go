@@ -82,7 +82,7 @@ func newCity(t *testing.T) *city {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.String() != res.String() || len(res.Cameras) != 5 || res.Shops != 4 {
+	if again.String() != res.String() || len(res.Cameras) != 5 || res.Shops < 4 {
 		t.Fatalf("loading twice differs:\n%s\n%s", res, again)
 	}
 	return &city{a: a, clock: c, demo: res, heads: map[string]map[string]string{}}
