@@ -57,6 +57,7 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'flowMonitor', label: '流程监控', icon: Activity, perm: ['workflow.monitor'] },
       { name: 'flowProcesses', label: '流程设计', icon: Workflow, perm: ['workflow.design'] },
       { name: 'forms', label: '表单设计', icon: FormInput, perm: ['form.design'] },
+      { name: 'orderRules', label: '工单规则', icon: ClipboardList, perm: ['order.rule'] },
       { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
     ],
   },

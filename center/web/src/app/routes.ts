@@ -13,6 +13,7 @@ export const routes: RouteRecordRaw[] = [
   { path: '/notify/prefs', name: 'notifyPrefs', component: () => import('../features/notify/PrefsPage.vue'), meta: { title: '我的通知偏好', nav: 'todos' } },
   { path: '/alerts', name: 'alerts', component: () => import('../features/alerts/ReviewPage.vue'), meta: { perm: ['alert.view'], title: '预警研判', mini: true } },
   { path: '/orders', name: 'orders', component: () => import('../features/orders/OrderList.vue'), meta: { perm: ['order.view'], title: '非现工单' } },
+  { path: '/orders/rules', name: 'orderRules', component: () => import('../features/orders/RulesPage.vue'), meta: { perm: ['order.rule'], title: '工单规则' } },
   { path: '/orders/:id', name: 'order', component: () => import('../features/orders/OrderPage.vue'), meta: { perm: ['order.view'], title: '工单详情', nav: 'orders' } },
   { path: '/notices', name: 'notices', component: () => import('../features/notices/NoticeList.vue'), meta: { perm: ['notice.view'], title: '告知与反馈' } },
   { path: '/notices/new', name: 'noticeNew', component: () => import('../features/notices/NoticeNew.vue'), meta: { perm: ['notice.issue'], title: '制发告知', nav: 'notices' } },
