@@ -137,5 +137,5 @@ func (a *App) streamDomains() error {
 
 // Demo gives the services that the demonstration seed speaks to.
 func (a *App) Demo() demo.Deps {
-	return demo.Deps{Access: a.access, Fleet: a.fleet, Directory: a.directory, Shops: a.shops, Clock: a.clock}
+	return demo.Deps{Access: a.access, Fleet: a.fleet, Directory: a.directory, Shops: a.shops, Patrol: a.patrol, Clock: a.clock}
 }

@@ -125,6 +125,10 @@ func (s *Service) registerInsight(api huma.API, op opFunc) {
 			}
 			return httpx.Out(out, err)
 		})
+	s.registerSeen(api, op)
+}
+
+func (s *Service) registerSeen(api huma.API, op opFunc) {
 	httpx.Register(api, access.PatrolView, op(http.MethodGet, "/api/patrol/coverage", "list-patrol-coverage", "Places by when they were last seen, and why not"),
 		func(ctx context.Context, in *struct {
 			Kind   string `query:"kind" enum:"survey,inspection"`

@@ -298,14 +298,13 @@ func weekOf(t time.Time) int64 { return (calendar.DayNumber(t) + 3) / 7 }
 // same, and nobody who does not know the seed can.
 func (s Schedule) drawn(cal calendar.Calendar, seed string, first, d time.Time) bool {
 	local := d.In(clock.Shanghai())
-	from, to := d.Add(-time.Duration(weekday(local)-1)*24*time.Hour), time.Time{}
+	from := d.Add(-time.Duration(weekday(local)-1) * 24 * time.Hour)
+	to := from.Add(7 * 24 * time.Hour)
 	label := fmt.Sprintf("week %d", weekOf(d))
 	if s.Repeat == Monthly {
 		from = d.Add(-time.Duration(local.Day()-1) * 24 * time.Hour)
 		to = clock.DayStart(from.In(clock.Shanghai()).AddDate(0, 1, 0))
 		label = fmt.Sprintf("month %d", clock.YMD(from))
-	} else {
-		to = from.Add(7 * 24 * time.Hour)
 	}
 	group := []int{}
 	for x := from; x.Before(to); x = x.Add(24 * time.Hour) {

@@ -2,6 +2,7 @@ package patrol_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,14 @@ func (r *rig) unseen(task, camera, zone string, look int, why edgev1.UnseenReaso
 	o := r.seen(task, camera, zone, look)
 	o.Kind, o.Reason = edgev1.Unseen, why
 	return o
+}
+
+func fieldsOf(err error) []errs.Field {
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	return e.Fields
 }
 
 func (r *rig) count(q string, args ...any) int {
@@ -122,7 +131,7 @@ func TestPlanToDone(t *testing.T) {
 			t.Fatalf("after the looks %+v", x)
 		}
 		foreign := r.take("b2", r.seen(x.ID, "c1", "z1", 1), r.seen(ids.New(), "c1", "z1", 1))
-		if len(foreign) != 2 || foreign[0].(*errs.Error).Fields[0].Name != "observation.camera" || foreign[1].(*errs.Error).Fields[0].Name != "observation.task" {
+		if len(foreign) != 2 || fieldsOf(foreign[0])[0].Name != "observation.camera" || fieldsOf(foreign[1])[0].Name != "observation.task" {
 			t.Fatalf("foreign observations: %v", foreign)
 		}
 		r.at("2026-11-25 09:34")
@@ -354,10 +363,9 @@ func TestPreview(t *testing.T) {
 		}
 		bad := content()
 		bad.Schedule.EveryMin, bad.OrgID = 5, ""
-		var e *errs.Error
 		if _, err := r.s.PreviewPlan(r.as(), "", bad); err == nil {
 			t.Fatal("a plan with two faults was taken")
-		} else if e, _ = err.(*errs.Error); e == nil || len(e.Fields) != 2 || e.Fields[1].Message != "间隔不能小于 10 分钟，请改为 10 到 240" {
+		} else if f := fieldsOf(err); len(f) != 2 || f[1].Message != "间隔不能小于 10 分钟，请改为 10 到 240" {
 			t.Fatalf("faults %+v", err)
 		}
 		far := content()

@@ -11,6 +11,7 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/directory"
 	"jiexun/center/internal/fleet"
+	"jiexun/center/internal/patrol"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/shops"
@@ -30,6 +31,7 @@ type Deps struct {
 	Fleet     *fleet.Service
 	Directory *directory.Service
 	Shops     *shops.Service
+	Patrol    *patrol.Service
 	Clock     clock.Clock
 }
 
@@ -135,6 +137,9 @@ func Load(ctx context.Context, d Deps, o Options) (Result, error) {
 		if err := s.extra(ctx); err != nil {
 			return s.out, fmt.Errorf("seed the camera given: %w", err)
 		}
+	}
+	if err := s.patrols(ctx); err != nil {
+		return s.out, fmt.Errorf("seed demo plans: %w", err)
 	}
 	res, err := d.Shops.List(ctx, shops.Filter{}, httpx.Paging{Page: 1, Size: 1})
 	s.out.Shops = int(res.Total)
