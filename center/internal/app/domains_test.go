@@ -206,7 +206,7 @@ func TestMainJobFromEventToClosed(t *testing.T) {
 	done := call[struct{ OrderID, OrderNo string }](t, c, "caozuo", "POST", "/api/alerts/"+a.ID+"/confirm", map[string]any{"rev": a.Rev})
 	base := "/api/orders/" + done.OrderID
 	o := call[order](t, c, "paidan", "GET", base, nil)
-	if o.State != "dispatched" || len(o.Alerts) != 1 || o.Alerts[0].ID != a.ID || fmt.Sprint(o.Allowed) != "[assign urge]" {
+	if o.State != "dispatched" || len(o.Alerts) != 1 || o.Alerts[0].ID != a.ID || fmt.Sprint(o.Allowed) != "[assign urge recheck]" {
 		t.Fatalf("%+v", o)
 	}
 	o = call[order](t, c, "paidan", "POST", base+"/assign", map[string]any{"rev": o.Rev, "squadOrgId": "org-310101013"})
