@@ -121,11 +121,18 @@ func (s *Service) Spots(ctx context.Context, id string, f SpotFilter, p httpx.Pa
 	return httpx.NewList(list, total, p, s.db.Now()), nil
 }
 
+// observationDays is how far back a list of observations goes that says
+// neither what nor since when.
+const observationDays = 7
+
 // Observations gives one page of what was seen.
 func (s *Service) Observations(ctx context.Context, f ObservationFilter, p httpx.Paging) (httpx.List[observationRow], error) {
 	who, err := access.Need(ctx, access.PatrolView)
 	if err != nil {
 		return httpx.List[observationRow]{}, err
+	}
+	if f.Task == "" && f.Camera == "" && f.Zone == "" && f.From == nil {
+		f.From = clock.Ptr(s.db.Now().Add(-observationDays * 24 * time.Hour))
 	}
 	list, total, err := listObservations(ctx, s.db.Read(), who, f, p)
 	if err != nil {

@@ -184,7 +184,7 @@ func listObservations(ctx context.Context, idb reader, who access.Actor, f Obser
 		return nil, 0, fmt.Errorf("count observations: %w", err)
 	}
 	rows := []observationRow{}
-	if err := apply(idb.NewSelect().Model(&rows)).OrderExpr("?, o.id", bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset()).Scan(ctx); err != nil {
+	if err := apply(idb.NewSelect().Model(&rows)).OrderExpr("?, o.id DESC", bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset()).Scan(ctx); err != nil {
 		return nil, 0, fmt.Errorf("list observations: %w", err)
 	}
 	return rows, total, nil
