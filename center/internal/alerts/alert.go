@@ -22,6 +22,9 @@ const (
 	Merged       State = "merged"       // 已合并, it joined an open work order
 	Rejected     State = "rejected"     // 已驳回
 	SelfResolved State = "selfResolved" // 自行恢复, gone before anyone acted
+	Recorded     State = "recorded"     // 仅记录, below the threshold of an alert
+	Updated      State = "updated"      // 已更新库, the registry of shops was put right
+	Withdrawn    State = "withdrawn"    // 已撤回, corrected to no violation
 )
 
 // Label is the word that people see.
@@ -39,6 +42,12 @@ func (s State) Label() string {
 		return "已驳回"
 	case SelfResolved:
 		return "自行恢复"
+	case Recorded:
+		return "仅记录"
+	case Updated:
+		return "已更新库"
+	case Withdrawn:
+		return "已撤回"
 	}
 	return string(s)
 }
@@ -53,6 +62,10 @@ const (
 	Reclassify Act = "reclassify"
 	Postpone   Act = "later"
 	Undo       Act = "undo"
+	Correct    Act = "correct"
+	Raise      Act = "raise"
+	Claim      Act = "claim"
+	Update     Act = "update"
 )
 
 // Label is the word that people see.
@@ -68,6 +81,14 @@ func (a Act) Label() string {
 		return "稍后处理"
 	case Undo:
 		return "撤销"
+	case Correct:
+		return "改判"
+	case Raise:
+		return "转为预警"
+	case Claim:
+		return "认领"
+	case Update:
+		return "更新登记库"
 	}
 	return string(a)
 }
@@ -105,8 +126,35 @@ func KindLabel(kind string) string {
 		return "店招变更"
 	case "picture":
 		return "画面异常"
+	case NoViolation:
+		return "无违法"
 	}
 	return kind
+}
+
+// NoViolation as a kind is what a recognition is corrected to when there was
+// nothing.
+const NoViolation = "none"
+
+// FindingLabel is the word for what was found about a sign.
+func FindingLabel(finding string) string {
+	switch finding {
+	case "new":
+		return "新增店招"
+	case "renamed", "changed":
+		return "店招变更"
+	case "moved":
+		return "位置移动"
+	case "unreported":
+		return "未上报"
+	case "vanished", "gone":
+		return "店招消失"
+	case "covered":
+		return "店招遮挡"
+	case "unreadable":
+		return "识别失败"
+	}
+	return ""
 }
 
 // Cause is the name of the violation that a kind points at; empty when a
@@ -145,7 +193,13 @@ type Alert struct {
 	ZoneName       string
 	ShopID         string
 	ShopName       string
+	BindRule       string // zone, nearest or person; empty while nobody claimed it
 	BindReason     string
+	RuleID         string
+	Finding        string // of a sign: see FindingLabel
+	Registered     string // the sign's name in the registry
+	SeenCount      int    // recognitions in this record
+	Look           int    // similar pictures of a group share it; 0 is not compared yet
 	Score          float64
 	SinceAt        clock.Stamp
 	ConfirmedAt    clock.Stamp
@@ -173,6 +227,48 @@ func (a Alert) Undecided() bool {
 	return a.State == Pending || a.State == Later || a.State == SelfResolved
 }
 
+// group names the alerts that a person would look at together while they
+// wait: the same kind of thing at the same shop and spot.
+func (a Alert) group() string {
+	if a.State != Pending && a.State != Later {
+		return ""
+	}
+	return a.Kind + "|" + a.ShopID + "|" + a.spot()
+}
+
+// spot is the zone, or the camera where there is none.
+func (a Alert) spot() string {
+	if a.ZoneID != "" {
+		return a.ZoneID
+	}
+	return a.CameraID
+}
+
+// Outcome is what people's decisions say about a recognition.
+type Outcome string
+
+// The outcomes; open is none yet.
+const (
+	OutcomeOpen  Outcome = ""
+	OutcomeRight Outcome = "right"
+	OutcomeWrong Outcome = "wrong"
+)
+
+// Outcome judges the recognition by the decision: what was confirmed as the
+// kind that the box saw was right.
+func (a Alert) Outcome() Outcome {
+	switch a.State {
+	case Confirmed, Merged, Updated:
+		if a.Kind == a.SeenKind {
+			return OutcomeRight
+		}
+		return OutcomeWrong
+	case Rejected, Withdrawn:
+		return OutcomeWrong
+	}
+	return OutcomeOpen
+}
+
 // Guard decides whether an act fits the alert's state. The conflict names who
 // decided and when.
 func Guard(a Alert, act Act, who string, now time.Time) error {
@@ -192,7 +288,28 @@ func Guard(a Alert, act Act, who string, now time.Time) error {
 			return nil
 		}
 		return decided(a)
+	case Update:
+		if a.Kind != "sign" {
+			return errs.Conflict("只有店招变更的预警可以更新登记库")
+		}
+		if a.Undecided() {
+			return nil
+		}
+		return decided(a)
+	case Raise:
+		if a.State == Recorded {
+			return nil
+		}
+		return decided(a)
+	case Claim, Correct:
+		if a.Kind == "picture" {
+			return errs.Conflict("画面异常不是对商铺的识别，不能认领或改判")
+		}
+		return nil
 	case Undo:
+		if a.State == Updated {
+			return errs.Conflict("登记库已经更新，请到商铺档案的历史里撤回")
+		}
 		if a.DecidedAt == nil || a.Decision == "" || a.DecidedBy != who {
 			return errs.Conflict("只能撤销自己刚做的决定")
 		}

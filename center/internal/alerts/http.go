@@ -1,7 +1,6 @@
 package alerts
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 
@@ -12,7 +11,6 @@ import (
 	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/region"
-	"jiexun/center/internal/platform/sheet"
 )
 
 // AlertItem is an alert in a list.
@@ -21,7 +19,7 @@ type AlertItem struct {
 	No             string       `json:"no"`
 	Kind           string       `json:"kind" enum:"stacking,frontage,sign,picture"`
 	SeenKind       string       `json:"seenKind" doc:"As the box saw it"`
-	State          State        `json:"state" enum:"pending,later,confirmed,merged,rejected,selfResolved"`
+	State          State        `json:"state" enum:"pending,later,confirmed,merged,rejected,selfResolved,recorded,updated,withdrawn"`
 	Phase          string       `json:"phase" enum:"opened,updated,ended"`
 	CameraID       string       `json:"cameraId"`
 	CameraName     string       `json:"cameraName"`
@@ -34,7 +32,13 @@ type AlertItem struct {
 	ZoneName       string       `json:"zoneName"`
 	ShopID         string       `json:"shopId,omitempty"`
 	ShopName       string       `json:"shopName,omitempty"`
+	BindRule       string       `json:"bindRule,omitempty" enum:"zone,nearest,person" doc:"How the shop was found"`
 	BindReason     string       `json:"bindReason,omitempty"`
+	Finding        string       `json:"finding,omitempty" doc:"Of a sign: new, renamed, moved, unreported, vanished, covered or unreadable"`
+	Registered     string       `json:"registered,omitempty" doc:"The sign's name in the registry"`
+	SeenCount      int          `json:"seenCount" doc:"Recognitions in this record"`
+	Look           int          `json:"look" doc:"Similar pictures of a group share it; 0 is not compared yet"`
+	Survey         bool         `json:"survey" doc:"It came of comparing a survey with the registry"`
 	Score          float64      `json:"score"`
 	Since          clock.Stamp  `json:"since"`
 	ConfirmedAt    clock.Stamp  `json:"confirmedAt"`
@@ -59,7 +63,8 @@ func itemOf(a Alert) AlertItem {
 	return AlertItem{
 		ID: a.ID, No: a.No, Kind: a.Kind, SeenKind: a.SeenKind, State: a.State, Phase: a.Phase, CameraID: a.CameraID,
 		CameraName: a.CameraName, Address: a.Address, RegionCode: a.RegionCode, StreetName: a.StreetName, Lng: a.Lng, Lat: a.Lat,
-		ZoneID: a.ZoneID, ZoneName: a.ZoneName, ShopID: a.ShopID, ShopName: a.ShopName, BindReason: a.BindReason, Score: a.Score,
+		ZoneID: a.ZoneID, ZoneName: a.ZoneName, ShopID: a.ShopID, ShopName: a.ShopName, BindRule: a.BindRule, BindReason: a.BindReason,
+		Finding: a.Finding, Registered: a.Registered, SeenCount: a.SeenCount, Look: a.Look, Survey: a.EdgeID == surveyEdge, Score: a.Score,
 		Since: a.SinceAt, ConfirmedAt: a.ConfirmedAt, EndedAt: a.EndedAt, ReceivedAt: a.ReceivedAt, EvidenceUse: a.EvidenceUse,
 		EvidenceReason: a.EvidenceReason, Thumb: a.Thumb, Text: a.Text, SignText: a.SignText, DecidedBy: a.DecidedBy,
 		DecidedName: a.DecidedName, DecidedAt: a.DecidedAt, OrderID: a.OrderID, OrderNo: a.OrderNo, OrderState: a.OrderState,
@@ -131,6 +136,9 @@ type AlertLine struct {
 	Actor string      `json:"actor"`
 	Act   string      `json:"act"`
 	Text  string      `json:"text"`
+	// Was and Became are the result before and after a correction.
+	Was    string `json:"was,omitempty"`
+	Became string `json:"became,omitempty"`
 }
 
 // AlertRecent is an earlier alert of the same camera and kind.
@@ -153,6 +161,7 @@ type AlertDetail struct {
 	Chain      AlertChain       `json:"chain"`
 	History    []AlertLine      `json:"history"`
 	Recent     []AlertRecent    `json:"recent"`
+	Rule       *AlertRule       `json:"rule,omitempty" doc:"Under which the record was made"`
 }
 
 func detailOf(d Detail) AlertDetail {
@@ -178,6 +187,10 @@ func detailOf(d Detail) AlertDetail {
 	for _, l := range d.History {
 		out.History = append(out.History, AlertLine(l))
 	}
+	if d.Rule != nil {
+		r := ruleView(*d.Rule)
+		out.Rule = &r
+	}
 	for _, r := range d.Recent {
 		out.Recent = append(out.Recent, AlertRecent{r.ID, r.ReceivedAt.Time().In(clock.Shanghai()).Format("01-02"), r.State, r.Thumb})
 	}
@@ -186,16 +199,24 @@ func detailOf(d Detail) AlertDetail {
 
 // FilterParams is the query string that list and export share.
 type FilterParams struct {
-	Tab      string  `query:"tab" enum:"pending,later,mine,all" doc:"all when absent"`
-	State    string  `query:"state" enum:"pending,later,confirmed,merged,rejected,selfResolved"`
-	Kind     string  `query:"kind" enum:"stacking,frontage,sign,picture"`
-	Region   string  `query:"region" pattern:"^[0-9]{2,9}$" patternDescription:"区划代码"`
-	Camera   string  `query:"camera" maxLength:"40"`
-	Shop     string  `query:"shop" maxLength:"40" doc:"A shop, or - for alerts without one"`
-	Evidence string  `query:"evidence" enum:"evidence,clue"`
-	MinScore float64 `query:"minScore" minimum:"0" maximum:"1"`
-	From     string  `query:"from" format:"date-time" doc:"Received, inclusive"`
-	To       string  `query:"to" format:"date-time" doc:"Received, exclusive"`
+	Tab       string  `query:"tab" enum:"pending,later,mine,all,results" doc:"all when absent; results holds the records below the threshold too"`
+	State     string  `query:"state" enum:"pending,later,confirmed,merged,rejected,selfResolved,recorded,updated,withdrawn"`
+	Kind      string  `query:"kind" enum:"stacking,frontage,sign,picture"`
+	Region    string  `query:"region" pattern:"^[0-9]{2,9}$" patternDescription:"区划代码"`
+	Camera    string  `query:"camera" maxLength:"40"`
+	Shop      string  `query:"shop" maxLength:"40" doc:"A shop, or - for alerts without one"`
+	Evidence  string  `query:"evidence" enum:"evidence,clue"`
+	MinScore  float64 `query:"minScore" minimum:"0" maximum:"1"`
+	MaxScore  float64 `query:"maxScore" minimum:"0" maximum:"1.01" doc:"Exclusive"`
+	Group     string  `query:"group" maxLength:"200" doc:"A key of the groups"`
+	Finding   string  `query:"finding" maxLength:"20" doc:"What was found about a sign, or * for anything"`
+	Bind      string  `query:"bind" enum:"zone,nearest,person" doc:"How the shop was found"`
+	SeenKind  string  `query:"seenKind" enum:"stacking,frontage,sign,picture" doc:"As the box saw it"`
+	Outcome   string  `query:"outcome" enum:"right,wrong" doc:"What the decision says about the recognition"`
+	MonthFrom int     `query:"monthFrom" minimum:"0" maximum:"999912" doc:"As 202611, received, inclusive"`
+	MonthTo   int     `query:"monthTo" minimum:"0" maximum:"999912"`
+	From      string  `query:"from" format:"date-time" doc:"Received, inclusive"`
+	To        string  `query:"to" format:"date-time" doc:"Received, exclusive"`
 }
 
 func (i FilterParams) filter() (Filter, error) {
@@ -209,7 +230,8 @@ func (i FilterParams) filter() (Filter, error) {
 	}
 	return Filter{
 		Tab: Tab(i.Tab), State: State(i.State), Kind: i.Kind, Region: region.Prefix(i.Region), Camera: i.Camera, Shop: i.Shop,
-		Evidence: i.Evidence, MinScore: i.MinScore, From: from, To: to,
+		Evidence: i.Evidence, MinScore: i.MinScore, MaxScore: i.MaxScore, From: from, To: to, Group: i.Group, Finding: i.Finding, Bind: i.Bind,
+		SeenKind: i.SeenKind, Outcome: Outcome(i.Outcome), MonthFrom: i.MonthFrom, MonthTo: i.MonthTo,
 	}, nil
 }
 
@@ -223,6 +245,12 @@ func stampParam(name, s string) (*clock.Stamp, error) {
 		return nil, errs.Invalidf(name, "%s", err.Error())
 	}
 	return &at, nil
+}
+
+// AlertList is a page of alerts.
+type AlertList struct {
+	httpx.List[AlertItem]
+	More bool `json:"more" doc:"There are at least total of them"`
 }
 
 type listInput struct {
@@ -240,7 +268,7 @@ func (s *Service) Register(api huma.API) {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{"alerts"}}
 	}
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts", "list-alerts", "List alerts"),
-		func(ctx context.Context, in *listInput) (*httpx.Body[httpx.List[AlertItem]], error) {
+		func(ctx context.Context, in *listInput) (*httpx.Body[AlertList], error) {
 			f, err := in.filter()
 			if err != nil {
 				return nil, err
@@ -253,7 +281,7 @@ func (s *Service) Register(api huma.API) {
 			for i, a := range res.Items {
 				items[i] = itemOf(a)
 			}
-			return httpx.Out(httpx.NewList(items, res.Total, in.Paging, res.AsOf.Time()), nil)
+			return httpx.Out(AlertList{httpx.NewList(items, res.Total, in.Paging, res.AsOf.Time()), res.Total >= TotalCap}, nil)
 		})
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/counts", "count-alerts", "Numbers above the queue"),
 		func(ctx context.Context, _ *struct{}) (*httpx.Body[AlertCounts], error) {
@@ -267,18 +295,6 @@ func (s *Service) Register(api huma.API) {
 		) (*httpx.Body[[]SampleCount], error) {
 			return httpx.Out(s.SampleCounts(ctx, in.Camera, in.Kind))
 		})
-	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/export", "export-alerts", "The filtered list as xlsx"),
-		func(ctx context.Context, in *listInput) (*sheet.File, error) {
-			f, err := in.filter()
-			if err != nil {
-				return nil, err
-			}
-			var buf bytes.Buffer
-			if err := s.Export(ctx, f, in.Paging, &buf); err != nil {
-				return nil, err
-			}
-			return sheet.Attachment("预警.xlsx", buf.Bytes()), nil
-		})
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/{id}", "get-alert", "One alert"),
 		func(ctx context.Context, in *idInput) (*httpx.Body[AlertDetail], error) {
 			d, err := s.Get(ctx, in.ID)
@@ -287,5 +303,7 @@ func (s *Service) Register(api huma.API) {
 			}
 			return httpx.Out(detailOf(d), nil)
 		})
+	s.registerGroups(api, op)
+	s.registerRules(api, op)
 	s.registerActs(api, op)
 }

@@ -48,6 +48,24 @@ type revBody struct {
 	Rev int64 `json:"rev"`
 }
 
+type correctBody struct {
+	Rev    int64   `json:"rev"`
+	Kind   string  `json:"kind" enum:"stacking,frontage,sign,none" doc:"none is no violation"`
+	ShopID *string `json:"shopId,omitempty" maxLength:"40"`
+	Reason string  `json:"reason" maxLength:"2000"`
+}
+
+type claimBody struct {
+	Rev    int64  `json:"rev"`
+	ShopID string `json:"shopId" maxLength:"40"`
+	Note   string `json:"note,omitempty" maxLength:"2000"`
+}
+
+type noteBody struct {
+	Rev  int64  `json:"rev"`
+	Note string `json:"note,omitempty" maxLength:"2000"`
+}
+
 // AlertConfirmed is the answer of a confirmation.
 type AlertConfirmed struct {
 	Alert   AlertItem `json:"alert"`
@@ -93,5 +111,22 @@ func (s *Service) registerActs(api huma.API, op func(method, path, id, summary s
 	httpx.Register(api, "alert.decide", post("undo", "Take back the own last decision within ten seconds"),
 		func(ctx context.Context, in *actInput[revBody]) (*httpx.Body[AlertDecided], error) {
 			return answer(s.Undo(ctx, in.decide(in.Body.Rev)))
+		})
+	httpx.Register(api, "alert.decide", post("correct", "Put the result right at any time; none withdraws the alert"),
+		func(ctx context.Context, in *actInput[correctBody]) (*httpx.Body[AlertDecided], error) {
+			b := in.Body
+			return answer(s.Correct(ctx, CorrectInput{in.decide(b.Rev), b.Kind, b.ShopID, b.Reason}))
+		})
+	httpx.Register(api, "alert.decide", post("claim", "Bind the result to a shop"),
+		func(ctx context.Context, in *actInput[claimBody]) (*httpx.Body[AlertDecided], error) {
+			return answer(s.Claim(ctx, ClaimInput{in.decide(in.Body.Rev), in.Body.ShopID, in.Body.Note}))
+		})
+	httpx.Register(api, "alert.decide", post("raise", "Make an alert of a record"),
+		func(ctx context.Context, in *actInput[revBody]) (*httpx.Body[AlertDecided], error) {
+			return answer(s.Raise(ctx, in.decide(in.Body.Rev)))
+		})
+	httpx.Register(api, "alert.decide", post("update", "A changed sign is right: the registry takes it over"),
+		func(ctx context.Context, in *actInput[noteBody]) (*httpx.Body[AlertDecided], error) {
+			return answer(s.UpdateRegistry(ctx, in.decide(in.Body.Rev), in.Body.Note))
 		})
 }

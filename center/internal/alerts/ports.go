@@ -81,7 +81,13 @@ type Suggestion struct {
 // Orders is what alerts asks of the work orders.
 type Orders interface {
 	Make(ctx context.Context, tx db.Tx, ask OrderAsk) (OrderMade, error)
+	// Withdraw undoes Make; a conflict when somebody worked on the order.
 	Withdraw(ctx context.Context, tx db.Tx, orderID string, a Alert) error
+	// Recall takes the alert out of its order because it was no violation. It
+	// gives false when the order is in work: then its people are told.
+	Recall(ctx context.Context, tx db.Tx, orderID string, a Alert, reason string) (bool, error)
+	// Note tells the people of an open order what changed about its alert.
+	Note(ctx context.Context, tx db.Tx, orderID, text string) error
 	Mergeable(ctx context.Context, shop, kind string) (*OpenOrder, error)
 	Suggest(ctx context.Context, a Alert) (Suggestion, error)
 }
@@ -90,6 +96,9 @@ type Orders interface {
 // digest when it takes a file.
 type Pictures interface {
 	Has(ctx context.Context, sm3 string) (bool, error)
+	// Small gives a picture as JPEG about 320 wide; false when it has not
+	// arrived or cannot be read.
+	Small(ctx context.Context, sm3 string) ([]byte, bool, error)
 }
 
 // TopicChanged is published when alerts arrive or are decided.

@@ -3,7 +3,6 @@ package alerts
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -11,10 +10,8 @@ import (
 	"jiexun/center/internal/access"
 	"jiexun/center/internal/platform/clock"
 	"jiexun/center/internal/platform/db"
-	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/httpx"
 	"jiexun/center/internal/platform/ids"
-	"jiexun/center/internal/platform/sheet"
 )
 
 // Options are what the service needs. NewID may be nil.
@@ -110,6 +107,8 @@ type Line struct {
 	Actor string
 	Act   string
 	Text  string
+	// Was and Became are the result before and after a correction.
+	Was, Became string
 }
 
 // Detail is an alert with all that its page shows.
@@ -126,6 +125,8 @@ type Detail struct {
 	Digest, Picture Check
 	History         []Line
 	Recent          []Alert
+	// Rule is the one that the record was made under.
+	Rule *Rule
 }
 
 // Get gives one alert.
@@ -143,7 +144,7 @@ func (s *Service) Get(ctx context.Context, id string) (Detail, error) {
 	if d.Event, err = eventOf(ctx, r, id); err != nil {
 		return Detail{}, err
 	}
-	if d.BoxName, err = s.places.BoxName(ctx, a.EdgeID); err != nil {
+	if d.BoxName, err = s.boxName(ctx, a); err != nil {
 		return Detail{}, fmt.Errorf("look up box: %w", err)
 	}
 	if d.Candidates, err = s.candidates(ctx, a); err != nil {
@@ -163,8 +164,18 @@ func (s *Service) Get(ctx context.Context, id string) (Detail, error) {
 	if d.Recent, err = recent(ctx, r, a); err != nil {
 		return Detail{}, err
 	}
+	if d.Rule, err = ruleByID(ctx, r, a.RuleID); err != nil {
+		return Detail{}, err
+	}
 	d.History, err = s.history(ctx, a)
 	return d, err
+}
+
+func (s *Service) boxName(ctx context.Context, a Alert) (string, error) {
+	if a.EdgeID == surveyEdge {
+		return "排摸比对", nil
+	}
+	return s.places.BoxName(ctx, a.EdgeID)
 }
 
 // chain checks the evidence.
@@ -195,7 +206,11 @@ func (s *Service) history(ctx context.Context, a Alert) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []Line{{At: a.ReceivedAt, Actor: "边缘盒", Act: "received", Text: a.Text}}
+	source := "边缘盒"
+	if a.EdgeID == surveyEdge {
+		source = "排摸比对"
+	}
+	out := []Line{{At: a.ReceivedAt, Actor: source, Act: "received", Text: a.Text}}
 	ended := a.EndedAt != nil
 	end := Line{Actor: "边缘盒", Act: "ended", Text: "事件已结束，画面中不再识别到"}
 	if ended {
@@ -205,7 +220,7 @@ func (s *Service) history(ctx context.Context, a Alert) ([]Line, error) {
 		if ended && end.At <= h.MadeAt {
 			out, ended = append(out, end), false
 		}
-		out = append(out, Line{At: h.MadeAt, Actor: h.ActorName, Act: string(h.Act), Text: h.Text})
+		out = append(out, Line{At: h.MadeAt, Actor: h.ActorName, Act: string(h.Act), Text: h.Text, Was: h.Was, Became: h.Became})
 	}
 	if ended {
 		out = append(out, end)
@@ -271,49 +286,6 @@ func (s *Service) candidates(ctx context.Context, a Alert) ([]Candidate, error) 
 		out[i].Recent90 = n[out[i].Shop.ID]
 	}
 	return out, nil
-}
-
-// Export writes the filtered list as xlsx.
-func (s *Service) Export(ctx context.Context, f Filter, p httpx.Paging, out io.Writer) error {
-	p.Page, p.Size = 1, 200
-	res, err := s.List(ctx, f, p)
-	if err != nil {
-		return err
-	}
-	if res.Total > sheet.MaxRows {
-		return errs.New(errs.TooLarge, "共 %d 条，超过一次导出 %d 条的上限，请加筛选条件", res.Total, sheet.MaxRows)
-	}
-	w, err := sheet.New("预警", []sheet.Column{
-		{Title: "预警号", Width: 20}, {Title: "类型", Width: 10}, {Title: "状态", Width: 10}, {Title: "点位", Width: 20}, {Title: "地址", Width: 26},
-		{Title: "街镇", Width: 12}, {Title: "围栏", Width: 16}, {Title: "商铺", Width: 20}, {Title: "置信度", Width: 8}, {Title: "首次出现", Width: 19},
-		{Title: "收到", Width: 19}, {Title: "结束", Width: 19}, {Title: "证据资格", Width: 10}, {Title: "研判人", Width: 12}, {Title: "研判时间", Width: 19},
-		{Title: "工单号", Width: 18}, {Title: "事实", Width: 60},
-	})
-	if err != nil {
-		return err
-	}
-	for total := res.Total; ; {
-		for _, a := range res.Items {
-			use := "仅作线索"
-			if a.EvidenceUse == "evidence" {
-				use = "可作证据"
-			}
-			err := w.Add(a.No, KindLabel(a.Kind), a.State.Label(), a.CameraName, a.Address, a.StreetName, a.ZoneName, a.ShopName, a.Score,
-				sheetTime(&a.SinceAt), sheetTime(&a.ReceivedAt), sheetTime(a.EndedAt), use, a.DecidedName, sheetTime(a.DecidedAt), a.OrderNo, a.Text)
-			if err != nil {
-				return err
-			}
-		}
-		if int64(p.Page)*int64(p.Size) >= total {
-			break
-		}
-		p.Page++
-		if res, err = s.List(ctx, f, p); err != nil {
-			return err
-		}
-	}
-	_, err = w.WriteTo(out)
-	return err
 }
 
 func sheetTime(s *clock.Stamp) string {

@@ -81,10 +81,16 @@ func (s *Service) decide(ctx context.Context, in DecideInput, act Act, apply fun
 
 func (s *Service) note(ctx context.Context, tx db.Tx, who access.Actor, act Act, key string, before, after Alert, text string) error {
 	h := historyRow{ID: s.newID(), AlertID: after.ID, MadeAt: clock.At(tx.Now()), ActorID: who.ID, ActorName: who.Name, Act: act, Text: text}
+	if act == Correct || act == Claim || act == Reclassify || act == Raise {
+		h.Was, h.Became = resultOf(before), resultOf(after)
+	}
 	if key != "" {
 		h.IdemKey = &key
 	}
 	if err := addHistory(ctx, tx, h); err != nil {
+		return err
+	}
+	if err := tally(ctx, tx, before, after); err != nil {
 		return err
 	}
 	err := audit.Record(ctx, tx, audit.Entry{
@@ -94,8 +100,20 @@ func (s *Service) note(ctx context.Context, tx db.Tx, who access.Actor, act Act,
 	if err != nil {
 		return err
 	}
+	if err := s.tellRegistry(ctx, tx, who, before, after); err != nil {
+		return err
+	}
 	tx.AfterCommit(s.wake)
-	return events.Publish(ctx, tx, TopicChanged, Changed{Items: []ChangedItem{changedItem(after, false)}})
+	return events.Publish(ctx, tx, TopicChanged, Changed{Items: []ChangedItem{changedItem(after, act == Raise)}})
+}
+
+// resultOf is a result in words, for before and after.
+func resultOf(a Alert) string {
+	kind := KindLabel(a.Kind)
+	if a.State == Rejected || a.State == Withdrawn {
+		kind = KindLabel(NoViolation)
+	}
+	return kind + "，" + a.State.Label() + "，" + shopOrNone(a.ShopName)
 }
 
 func trace(a Alert) map[string]any {
@@ -168,7 +186,7 @@ func (s *Service) rebind(ctx context.Context, who access.Actor, a *Alert, shop *
 		return nil
 	}
 	if *shop == "" {
-		a.ShopID, a.ShopName, a.BindReason = "", "", ""
+		a.ShopID, a.ShopName, a.BindRule, a.BindReason = "", "", "", ""
 		return nil
 	}
 	x, ok, err := s.places.Shop(ctx, *shop)
@@ -178,7 +196,7 @@ func (s *Service) rebind(ctx context.Context, who access.Actor, a *Alert, shop *
 	if !ok || !who.Scope.Covers(x.RegionCode) {
 		return errs.Invalidf("shopId", "没有这个商铺，或不在您的数据范围内")
 	}
-	a.ShopID, a.ShopName, a.BindReason = x.ID, x.Name, "由"+who.Name+"指定"
+	a.ShopID, a.ShopName, a.BindRule, a.BindReason = x.ID, x.Name, bindPerson, "由"+who.Name+"指定"
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"jiexun/api/edgev1"
 	"jiexun/center/internal/platform/clock"
@@ -12,20 +13,23 @@ import (
 	"jiexun/center/internal/platform/events"
 )
 
-// nearestM is how far from the camera an unbound zone still finds its shop.
+// nearestM is how far from the camera an unbound zone still finds its shop
+// where no rule says otherwise.
 const nearestM = 30
 
 // taken is an event on its way into the database.
 type taken struct {
 	alert Alert
 	event edgev1.Event
+	rule  Rule
 	// text is the event as it came; nil when the event is not stored as it
 	// came.
 	text json.RawMessage
 	// isNew: the alert is inserted; dirty: a message was newer than what is
 	// stored; newBody: the event replaces the stored one; changed: its state
-	// changed, so that screens must hear of it.
-	isNew, dirty, newBody, changed bool
+	// changed, so that screens must hear of it; raised: it became an alert
+	// only now.
+	isNew, dirty, newBody, changed, raised bool
 }
 
 // TakeEvents takes the events of one box in the ingest's transaction. It is
@@ -44,45 +48,46 @@ func (s *Service) TakeEvents(ctx context.Context, tx db.Tx, edge string, list []
 	if err != nil {
 		return nil, fmt.Errorf("look up cameras: %w", err)
 	}
-	old, err := known(ctx, tx, edge, ids)
+	b, err := s.begin(ctx, tx, edge, cameras, ids)
 	if err != nil {
 		return nil, err
 	}
-	now := map[string]*taken{}
-	order := []*taken{}
+	if err := b.preload(ctx, tx, list); err != nil {
+		return nil, err
+	}
 	for i, e := range list {
 		spot, ok := spots[e.Camera]
 		if !ok || spot.BoxID != edge {
 			rejected[i] = errs.Invalidf("event.camera", "点位 %s 不属于这个边缘盒，请在中心的点位页核对后重新下发配置", e.Camera)
 			continue
 		}
-		t := now[e.ID]
-		if t == nil {
-			t = &taken{}
-			if a, ok := old[e.ID]; ok {
-				t.alert = a
-				if t.event, err = eventOf(ctx, tx, a.ID); err != nil {
-					return nil, err
-				}
-			} else {
-				t.alert, t.isNew = s.fresh(tx, edge, spot, e.Event), true
-			}
-			now[e.ID] = t
-			order = append(order, t)
+		if b.joined[e.ID] {
+			continue
 		}
-		t.apply(e)
+		t, err := b.of(ctx, tx, e.Event, spot)
+		if err != nil {
+			return nil, err
+		}
+		if t != nil {
+			t.apply(e)
+		}
 	}
-	return rejected, s.store(ctx, tx, order)
+	return rejected, s.store(ctx, tx, b)
 }
 
 // fresh makes the alert of an event that is seen for the first time.
-func (s *Service) fresh(tx db.Tx, edge string, p Spot, e edgev1.Event) Alert {
+func (s *Service) fresh(tx db.Tx, edge string, p Spot, e edgev1.Event, r Rule) Alert {
 	use, reason := p.Evidence(e.ConfirmedAt.Time)
+	state := Pending
+	if e.Score < r.AutoScore {
+		state = Recorded
+	}
 	return Alert{
-		ID: s.newID(), EdgeID: edge, EventID: e.ID, Kind: string(e.Kind), SeenKind: string(e.Kind), State: Pending,
+		ID: s.newID(), EdgeID: edge, EventID: e.ID, Kind: string(e.Kind), SeenKind: string(e.Kind), State: state,
 		CameraID: p.CameraID, CameraName: p.Name, Address: p.Address, RegionCode: p.RegionCode, StreetName: p.StreetName,
 		Lng: p.Lng, Lat: p.Lat, ZoneID: e.Zone, ZoneName: e.ZoneName, SinceAt: clock.At(e.Since.Time),
-		ConfirmedAt: clock.At(e.ConfirmedAt.Time), ReceivedAt: clock.At(tx.Now()), EvidenceUse: use, EvidenceReason: reason, Rev: 1,
+		ConfirmedAt: clock.At(e.ConfirmedAt.Time), ReceivedAt: clock.At(tx.Now()), EvidenceUse: use, EvidenceReason: reason,
+		RuleID: r.ID, SeenCount: 1, Rev: 1,
 	}
 }
 
@@ -95,6 +100,9 @@ func (t *taken) apply(e edgev1.Received) {
 		return
 	}
 	a.EventRev, t.dirty = e.Rev, true
+	if a.State != Pending && a.State != Later && a.State != Recorded {
+		t.clip(e.Event)
+	}
 	if a.Phase == string(edgev1.Ended) {
 		return
 	}
@@ -105,7 +113,18 @@ func (t *taken) apply(e edgev1.Received) {
 			end = *e.EndedAt
 		}
 		a.EndedAt = clock.Ptr(end.Time)
-		t.changed = true
+		t.changed = a.State != Recorded
+	}
+	if a.State == Recorded {
+		t.see(e)
+		if a.Score >= t.rule.AutoScore && e.Phase != edgev1.Ended {
+			a.State, t.changed, t.raised = Pending, true, !t.isNew
+			a.RuleID = t.rule.ID
+			if !t.isNew {
+				a.Rev++
+			}
+		}
+		return
 	}
 	if a.State == Pending || a.State == Later {
 		t.see(e)
@@ -114,6 +133,18 @@ func (t *taken) apply(e edgev1.Received) {
 			if !t.isNew {
 				a.Rev++
 			}
+		}
+	}
+}
+
+// clip adds the recording of an event, which comes some seconds after it, to
+// the evidence of an alert that was decided or had ended before.
+func (t *taken) clip(e edgev1.Event) {
+	for _, x := range e.Evidence {
+		has := slices.ContainsFunc(t.event.Evidence, func(r edgev1.EvidenceRef) bool { return r.SM3 == x.SM3 })
+		if x.Role == "clip" && !has {
+			t.event.Evidence = append(t.event.Evidence, x)
+			t.text, t.newBody = nil, true
 		}
 	}
 }
@@ -132,15 +163,15 @@ func (t *taken) see(r edgev1.Received) {
 	a.Score = e.Score
 	a.Text = Facts(a.Kind, e)
 	if e.Sign != nil {
-		a.SignText = e.Sign.Text
+		a.SignText, a.Registered, a.Finding = e.Sign.Text, e.Sign.Registered, findingOf(e.Sign.Verdict)
 	}
 	for _, x := range e.Evidence {
 		if x.Role == "frame" {
 			a.Thumb = x.SM3
 		}
 	}
-	if a.Thumb == "" && len(e.Evidence) > 0 {
-		a.Thumb = e.Evidence[0].SM3
+	if a.Thumb == "" {
+		a.Thumb = thumbOf(e)
 	}
 }
 
@@ -158,10 +189,10 @@ func (t *taken) body() (string, error) {
 }
 
 // store numbers and binds the new alerts and writes all of them.
-func (s *Service) store(ctx context.Context, tx db.Tx, list []*taken) error {
+func (s *Service) store(ctx context.Context, tx db.Tx, b *batch) error {
 	fresh := []*taken{}
 	out := Changed{Items: []ChangedItem{}}
-	for _, t := range list {
+	for _, t := range b.order {
 		if t.isNew {
 			fresh = append(fresh, t)
 		}
@@ -170,29 +201,29 @@ func (s *Service) store(ctx context.Context, tx db.Tx, list []*taken) error {
 		if err := s.bind(ctx, fresh); err != nil {
 			return err
 		}
-		ymd := clock.YMD(tx.Now())
-		first, err := reserve(ctx, tx, ymd, len(fresh))
-		if err != nil {
-			return err
-		}
-		for i, t := range fresh {
-			t.alert.No = fmt.Sprintf("YJ%d-%05d", ymd, first+int64(i))
-			out.Items = append(out.Items, changedItem(t.alert, true))
-		}
-		if err := insertAll(ctx, tx, fresh); err != nil {
+		if err := s.insert(ctx, tx, fresh); err != nil {
 			return err
 		}
 	}
-	for _, t := range list {
-		if t.isNew || !t.dirty {
+	for _, t := range b.order {
+		if t.isNew {
+			if t.alert.State != Recorded {
+				out.Items = append(out.Items, changedItem(t.alert, true))
+			}
+			continue
+		}
+		if !t.dirty {
 			continue
 		}
 		if err := refresh(ctx, tx, t); err != nil {
 			return err
 		}
 		if t.changed {
-			out.Items = append(out.Items, changedItem(t.alert, false))
+			out.Items = append(out.Items, changedItem(t.alert, t.raised))
 		}
+	}
+	if err := b.finish(ctx, tx); err != nil {
+		return err
 	}
 	if len(out.Items) == 0 {
 		return nil
@@ -201,8 +232,21 @@ func (s *Service) store(ctx context.Context, tx db.Tx, list []*taken) error {
 	return events.Publish(ctx, tx, TopicChanged, out)
 }
 
+// insert numbers new alerts and stores them.
+func (s *Service) insert(ctx context.Context, tx db.Tx, fresh []*taken) error {
+	ymd := clock.YMD(tx.Now())
+	first, err := reserve(ctx, tx, ymd, len(fresh))
+	if err != nil {
+		return err
+	}
+	for i, t := range fresh {
+		t.alert.No = fmt.Sprintf("YJ%d-%05d", ymd, first+int64(i))
+	}
+	return insertAll(ctx, tx, fresh)
+}
+
 // bind finds the shop of each new alert: the zone's, else the nearest one
-// that is close enough. What is not bound waits to be claimed.
+// within the rule's distance. What is not bound waits to be claimed.
 func (s *Service) bind(ctx context.Context, list []*taken) error {
 	zones := []string{}
 	for _, t := range list {
@@ -212,30 +256,59 @@ func (s *Service) bind(ctx context.Context, list []*taken) error {
 	if err != nil {
 		return fmt.Errorf("look up the shops of zones: %w", err)
 	}
-	nearest := map[string]*NearShop{}
+	type place struct {
+		lng, lat, metres float64
+	}
+	nearest := map[place]*NearShop{}
 	for _, t := range list {
 		a := &t.alert
-		if a.Kind == string(edgev1.Picture) {
+		if a.Kind == string(edgev1.Picture) || a.ShopID != "" {
 			continue // a fault of the picture is no shop's
 		}
 		if shop, ok := bound[a.ZoneID]; ok {
-			a.ShopID, a.ShopName, a.BindReason = shop.ID, shop.Name, "围栏绑定"
+			a.ShopID, a.ShopName, a.BindRule, a.BindReason = shop.ID, shop.Name, bindZone, "围栏绑定"
 			continue
 		}
-		n, ok := nearest[a.CameraID]
+		at := place{a.Lng, a.Lat, t.rule.NearestM}
+		if at.metres <= 0 {
+			continue
+		}
+		n, ok := nearest[at]
 		if !ok {
-			near, err := s.places.Near(ctx, a.Lng, a.Lat, nearestM, 1)
+			near, err := s.places.Near(ctx, at.lng, at.lat, at.metres, 1)
 			if err != nil {
 				return fmt.Errorf("look for the nearest shop: %w", err)
 			}
-			if len(near) > 0 {
+			if len(near) > 0 && near[0].DistanceM <= at.metres {
 				n = &near[0]
 			}
-			nearest[a.CameraID] = n
+			nearest[at] = n
 		}
 		if n != nil {
-			a.ShopID, a.ShopName, a.BindReason = n.ID, n.Name, fmt.Sprintf("距点位最近（%.0f 米）", n.DistanceM)
+			a.ShopID, a.ShopName, a.BindRule, a.BindReason = n.ID, n.Name, bindNearest, fmt.Sprintf("距点位最近（%.0f 米）", n.DistanceM)
 		}
 	}
 	return nil
+}
+
+// How an alert found its shop.
+const (
+	bindZone    = "zone"
+	bindNearest = "nearest"
+	bindPerson  = "person"
+)
+
+// findingOf is what a reading of the box says about a sign.
+func findingOf(v edgev1.SignVerdict) string {
+	switch v {
+	case edgev1.SignChanged:
+		return "renamed"
+	case edgev1.SignGone:
+		return "vanished"
+	case edgev1.SignCovered:
+		return "covered"
+	case edgev1.SignUnreadable:
+		return "unreadable"
+	}
+	return ""
 }

@@ -1,10 +1,13 @@
 package alerts_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +86,9 @@ type desk struct {
 	mu   sync.Mutex
 	made map[string]int
 	back int
+	// inWork: somebody accepted the orders.
+	inWork          bool
+	recalled, notes []string
 }
 
 func (k *desk) Make(_ context.Context, _ db.Tx, ask alerts.OrderAsk) (alerts.OrderMade, error) {
@@ -102,6 +108,20 @@ func (k *desk) Withdraw(context.Context, db.Tx, string, alerts.Alert) error {
 	return nil
 }
 
+func (k *desk) Recall(_ context.Context, _ db.Tx, _ string, _ alerts.Alert, reason string) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.recalled = append(k.recalled, reason)
+	return !k.inWork, nil
+}
+
+func (k *desk) Note(_ context.Context, _ db.Tx, _, text string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.notes = append(k.notes, text)
+	return nil
+}
+
 func (k *desk) Mergeable(_ context.Context, shop, _ string) (*alerts.OpenOrder, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -118,6 +138,27 @@ func (k *desk) Suggest(context.Context, alerts.Alert) (alerts.Suggestion, error)
 type album struct{}
 
 func (album) Has(context.Context, string) (bool, error) { return true, nil }
+
+// Small draws a picture of its own for each digest: the first character is the
+// scene, so that digests that begin alike look alike.
+func (album) Small(_ context.Context, sm3 string) ([]byte, bool, error) {
+	if sm3 == "" || sm3[0] == 'f' {
+		return nil, false, nil // has not arrived
+	}
+	scene := strings.IndexByte("0123456789abcdef", sm3[0])
+	img := image.NewGray(image.Rect(0, 0, 90, 80))
+	for y := range 80 {
+		for x := range 90 {
+			v := (x/10*37 + y/10*71 + (x/10)*(y/10)*scene*29) % 223
+			img.Pix[img.PixOffset(x, y)] = uint8(v + int(sm3[1])%3) // the light differs a little
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		return nil, false, err
+	}
+	return b.Bytes(), true, nil
+}
 
 func newService(d *db.DB) (*alerts.Service, *desk) {
 	k := &desk{}

@@ -39,7 +39,16 @@ type itemRow struct {
 	ZoneName       string
 	ShopID         string
 	ShopName       string
+	BindRule       string
 	BindReason     string
+	RuleID         string
+	Finding        string
+	Registered     string
+	SeenCount      int
+	GroupKey       string
+	Look           int
+	LookHash       int64
+	LookTriedAt    int64
 	Score          float64
 	SinceAt        clock.Stamp
 	ConfirmedAt    clock.Stamp
@@ -69,7 +78,8 @@ func (r *itemRow) alert() Alert {
 		ID: r.ID, No: r.No, EdgeID: r.EdgeID, EventID: r.EventID, EventRev: r.EventRev, Kind: r.Kind, SeenKind: r.SeenKind,
 		Phase: r.Phase, State: r.State, CameraID: r.CameraID, CameraName: r.CameraName, Address: r.Address,
 		RegionCode: r.RegionCode, StreetName: r.StreetName, Lng: r.Lng, Lat: r.Lat, ZoneID: r.ZoneID, ZoneName: r.ZoneName,
-		ShopID: r.ShopID, ShopName: r.ShopName, BindReason: r.BindReason, Score: r.Score, SinceAt: r.SinceAt,
+		ShopID: r.ShopID, ShopName: r.ShopName, BindRule: r.BindRule, BindReason: r.BindReason,
+		RuleID: r.RuleID, Finding: r.Finding, Registered: r.Registered, SeenCount: r.SeenCount, Look: r.Look, Score: r.Score, SinceAt: r.SinceAt,
 		ConfirmedAt: r.ConfirmedAt, EndedAt: r.EndedAt, ReceivedAt: r.ReceivedAt, EvidenceUse: r.EvidenceUse,
 		EvidenceReason: r.EvidenceReason, Thumb: r.Thumb, Text: r.Text, SignText: r.SignText, DecidedBy: r.DecidedBy,
 		DecidedName: r.DecidedName, DecidedAt: r.DecidedAt, Decision: r.Decision, PriorState: r.PriorState,
@@ -82,7 +92,8 @@ func rowOf(a Alert) itemRow {
 		ID: a.ID, No: a.No, EdgeID: a.EdgeID, EventID: a.EventID, EventRev: a.EventRev, Kind: a.Kind, SeenKind: a.SeenKind,
 		Phase: a.Phase, State: a.State, CameraID: a.CameraID, CameraName: a.CameraName, Address: a.Address,
 		RegionCode: a.RegionCode, StreetName: a.StreetName, Lng: a.Lng, Lat: a.Lat, ZoneID: a.ZoneID, ZoneName: a.ZoneName,
-		ShopID: a.ShopID, ShopName: a.ShopName, BindReason: a.BindReason, Score: a.Score, SinceAt: a.SinceAt,
+		ShopID: a.ShopID, ShopName: a.ShopName, BindRule: a.BindRule, BindReason: a.BindReason,
+		RuleID: a.RuleID, Finding: a.Finding, Registered: a.Registered, SeenCount: a.SeenCount, GroupKey: a.group(), Look: a.Look, Score: a.Score, SinceAt: a.SinceAt,
 		ConfirmedAt: a.ConfirmedAt, EndedAt: a.EndedAt, ReceivedAt: a.ReceivedAt, EvidenceUse: a.EvidenceUse,
 		EvidenceReason: a.EvidenceReason, Thumb: a.Thumb, Text: a.Text, SignText: a.SignText, DecidedBy: a.DecidedBy,
 		DecidedName: a.DecidedName, DecidedAt: a.DecidedAt, Decision: a.Decision, PriorState: a.PriorState,
@@ -143,7 +154,7 @@ func saveDecision(ctx context.Context, tx db.Tx, a Alert) (Alert, error) {
 	r := rowOf(a)
 	r.Rev++
 	res, err := tx.NewUpdate().Model(&r).
-		Column("state", "kind", "text", "shop_id", "shop_name", "bind_reason", "decided_by", "decided_name", "decided_at",
+		Column("state", "kind", "text", "shop_id", "shop_name", "bind_rule", "bind_reason", "group_key", "decided_by", "decided_name", "decided_at",
 			"decision", "prior_state", "order_id", "order_no", "order_state", "order_result", "text_key", "rev").
 		Where("a.id = ? AND a.rev = ?", a.ID, a.Rev).Exec(ctx)
 	if err != nil {
@@ -180,6 +191,8 @@ type historyRow struct {
 	Act       Act
 	Text      string
 	IdemKey   *string
+	// Was and Became are the result before and after a correction.
+	Was, Became string
 }
 
 func addHistory(ctx context.Context, tx db.Tx, h historyRow) error {

@@ -23,6 +23,8 @@ const (
 	TabLater   Tab = "later"
 	TabMine    Tab = "mine" // decided by me
 	TabAll     Tab = "all"
+	// TabResults is every recognition: the records below the threshold too.
+	TabResults Tab = "results"
 )
 
 // Unbound as Filter.Shop finds the alerts that wait to be claimed.
@@ -38,9 +40,21 @@ type Filter struct {
 	Shop     string
 	Evidence string
 	MinScore float64
+	MaxScore float64      // exclusive; 0 is no bound
 	From, To *clock.Stamp // received, To is exclusive
 	Q        string
+	// Group is a key of Groups, Finding what was found about a sign (AnyFinding
+	// for anything), Bind how the shop was found.
+	Group, Finding, Bind string
+	// SeenKind, Outcome and the months (inclusive, as 202611) are those of the
+	// precision.
+	SeenKind           string
+	Outcome            Outcome
+	MonthFrom, MonthTo int
 }
+
+// AnyFinding as Filter.Finding finds all changes of signs.
+const AnyFinding = "*"
 
 // apply is the one place where a filter and an actor become SQL.
 func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
@@ -52,6 +66,10 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 		q = q.Where("a.state = ?", Later)
 	case TabMine:
 		q = q.Where("a.decided_by = ? AND a.decided_by <> ''", who.ID)
+	case TabAll, "":
+		if f.State == "" {
+			q = q.Where("a.state <> ?", Recorded)
+		}
 	}
 	if f.State != "" {
 		q = q.Where("a.state = ?", f.State)
@@ -78,6 +96,7 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 	if f.MinScore > 0 {
 		q = q.Where("a.score >= ?", f.MinScore)
 	}
+	q = f.applyMore(q)
 	if f.From != nil {
 		q = q.Where("a.received_at >= ?", *f.From)
 	}
@@ -97,6 +116,43 @@ func (f Filter) apply(q *bun.SelectQuery, who access.Actor) *bun.SelectQuery {
 	return q
 }
 
+// applyMore is the part of apply that fewer pages use.
+func (f Filter) applyMore(q *bun.SelectQuery) *bun.SelectQuery {
+	if f.MaxScore > 0 {
+		q = q.Where("a.score < ?", f.MaxScore)
+	}
+	if f.Group != "" {
+		q = q.Where("a.group_key = ? AND a.group_key <> ''", f.Group)
+	}
+	switch f.Finding {
+	case "":
+	case AnyFinding:
+		q = q.Where("a.finding <> ''")
+	default:
+		q = q.Where("a.finding = ? AND a.finding <> ''", f.Finding)
+	}
+	if f.Bind != "" {
+		q = q.Where("a.bind_rule = ?", f.Bind)
+	}
+	if f.SeenKind != "" {
+		q = q.Where("a.seen_kind = ?", f.SeenKind)
+	}
+	if f.MonthFrom > 0 {
+		q = q.Where("a.received_ymd >= ?", f.MonthFrom*100)
+	}
+	if f.MonthTo > 0 {
+		q = q.Where("a.received_ymd <= ?", f.MonthTo*100+31)
+	}
+	yes := bun.List([]State{Confirmed, Merged, Updated})
+	switch f.Outcome {
+	case OutcomeRight:
+		q = q.Where("a.state IN (?) AND a.kind = a.seen_kind", yes)
+	case OutcomeWrong:
+		q = q.Where("(a.state IN (?) OR a.state IN (?) AND a.kind <> a.seen_kind)", bun.List([]State{Rejected, Withdrawn}), yes)
+	}
+	return q
+}
+
 // numberForm tells whether a text begins a number such as YJ20261124-00001.
 func numberForm(s, prefix string) bool {
 	rest, ok := strings.CutPrefix(s, prefix)
@@ -105,7 +161,7 @@ func numberForm(s, prefix string) bool {
 
 func sortable() map[string]string {
 	return map[string]string{
-		"receivedAt": "a.received_at", "since": "a.since_at", "score": "a.score", "no": "a.no", "kind": "a.kind", "state": "a.state",
+		"receivedAt": "a.received_at", "since": "a.since_at", "score": "a.score", "no": "a.no", "kind": "a.kind", "state": "a.state", "look": "a.look",
 	}
 }
 
@@ -115,9 +171,9 @@ func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.
 	if err != nil {
 		return nil, 0, err
 	}
-	total, err := f.apply(idb.NewSelect().Model((*itemRow)(nil)), who).Count(ctx)
+	total, err := countUpTo(ctx, idb, who, f, TotalCap)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count alerts: %w", err)
+		return nil, 0, err
 	}
 	inner := f.apply(idb.NewSelect().Model((*itemRow)(nil)).Column("a.id"), who).
 		OrderExpr("?, a.id DESC", bun.Safe(order)).Limit(p.Limit()).Offset(p.Offset())
@@ -132,11 +188,28 @@ func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.
 	return out, total, nil
 }
 
+// TotalCap bounds the total of a list: a longer one says "at least".
+const TotalCap = 100_000
+
+// countUpTo counts the alerts of a filter and stops at most.
+func countUpTo(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, most int64) (int64, error) {
+	var n int64
+	some := f.apply(idb.NewSelect().Model((*itemRow)(nil)).ColumnExpr("1 AS one"), who).Limit(most)
+	if err := idb.NewSelect().TableExpr("(?) AS x", some).ColumnExpr("COUNT(*)").Scan(ctx, &n); err != nil {
+		return 0, fmt.Errorf("count alerts: %w", err)
+	}
+	return n, nil
+}
+
 // AlertCounts are the numbers above the queue.
 type AlertCounts struct {
 	Pending int64 `json:"pending"`
 	Later   int64 `json:"later"`
-	Mine    int64 `json:"mine"`
+	Mine    int64 `json:"mine" doc:"100000 stands for as many or more"`
+	// Unclaimed counts what waits without a shop, Changes what waits about
+	// signs.
+	Unclaimed int64 `json:"unclaimed"`
+	Changes   int64 `json:"changes"`
 	// Today counts alerts received since midnight in Shanghai.
 	Today int64 `json:"today"`
 	// ConfirmRate is confirmed and merged over all decisions of today, 0..1;
@@ -148,21 +221,24 @@ type AlertCounts struct {
 
 func counts(ctx context.Context, idb bun.IDB, who access.Actor, now time.Time) (AlertCounts, error) {
 	var c AlertCounts
-	base := func(t Tab) *bun.SelectQuery { return Filter{Tab: t}.apply(idb.NewSelect().Model((*itemRow)(nil)), who) }
+	base := func(f Filter) *bun.SelectQuery { return f.apply(idb.NewSelect().Model((*itemRow)(nil)), who) }
 	day := clock.At(clock.DayStart(now))
-	ours := bun.List([]State{Confirmed, Merged, Rejected})
-	decidedToday := func() *bun.SelectQuery { return base(TabAll).Where("a.decided_at >= ? AND a.state IN (?)", day, ours) }
+	ours := bun.List([]State{Confirmed, Merged, Rejected, Updated, Withdrawn})
+	decidedToday := func() *bun.SelectQuery {
+		return base(Filter{Tab: TabResults}).Where("a.decided_at >= ? AND a.state IN (?)", day, ours)
+	}
 	var all, yes int64
 	for _, x := range []struct {
 		n *int64
 		q *bun.SelectQuery
 	}{
-		{&c.Pending, base(TabPending)},
-		{&c.Later, base(TabLater)},
-		{&c.Mine, base(TabMine)},
-		{&c.Today, base(TabAll).Where("a.received_ymd = ?", clock.YMD(now))},
+		{&c.Pending, base(Filter{Tab: TabPending})},
+		{&c.Later, base(Filter{Tab: TabLater})},
+		{&c.Unclaimed, base(Filter{Tab: TabPending, Shop: Unbound})},
+		{&c.Changes, base(Filter{Tab: TabPending, Finding: AnyFinding})},
+		{&c.Today, base(Filter{}).Where("a.received_ymd = ?", clock.YMD(now))},
 		{&all, decidedToday()},
-		{&yes, decidedToday().Where("a.state <> ?", Rejected)},
+		{&yes, decidedToday().Where("a.state NOT IN (?)", bun.List([]State{Rejected, Withdrawn}))},
 	} {
 		n, err := x.q.Count(ctx)
 		if err != nil {
@@ -170,12 +246,16 @@ func counts(ctx context.Context, idb bun.IDB, who access.Actor, now time.Time) (
 		}
 		*x.n = n
 	}
+	var err error
+	if c.Mine, err = countUpTo(ctx, idb, who, Filter{Tab: TabMine}, TotalCap); err != nil {
+		return c, err
+	}
 	if all == 0 {
 		return c, nil
 	}
 	rate := float64(yes) / float64(all)
 	var ms int64
-	err := decidedToday().ColumnExpr("a.decided_at - a.received_at AS took").OrderExpr("took").Limit(1).Offset((all-1)/2).Scan(ctx, &ms)
+	err = decidedToday().ColumnExpr("a.decided_at - a.received_at AS took").OrderExpr("took").Limit(1).Offset((all-1)/2).Scan(ctx, &ms)
 	if err != nil && !db.NoRows(err) {
 		return c, fmt.Errorf("median time of decisions: %w", err)
 	}
@@ -189,7 +269,7 @@ func recent(ctx context.Context, idb bun.IDB, a Alert) ([]Alert, error) {
 	rows := []itemRow{}
 	err := idb.NewSelect().Model(&rows).
 		Where("a.camera_id = ? AND a.kind = ? AND a.id <> ?", a.CameraID, a.Kind, a.ID).
-		Where("a.state IN (?)", bun.List([]State{Confirmed, Merged, Rejected, SelfResolved})).
+		Where("a.state IN (?)", bun.List([]State{Confirmed, Merged, Rejected, SelfResolved, Updated, Withdrawn})).
 		Where("a.received_at > ? AND a.received_at <= ?", int64(a.ReceivedAt)-7*24*3600*1000, a.ReceivedAt).
 		Order("a.received_at DESC").Limit(6).Scan(ctx)
 	if err != nil {
@@ -220,34 +300,6 @@ func confirmed90(ctx context.Context, idb bun.IDB, shops []string, now time.Time
 	}
 	for _, r := range rows {
 		out[r.ShopID] = r.N
-	}
-	return out, nil
-}
-
-// SampleCount is how many wrong recognitions of a kind a camera gave.
-type SampleCount struct {
-	CameraID   string `bun:"camera_id" json:"cameraId"`
-	CameraName string `json:"cameraName"`
-	Kind       string `json:"kind"`
-	// False is what was nothing, Corrected what was something else.
-	False     int64 `bun:"false_n" json:"false"`
-	Corrected int64 `bun:"corrected_n" json:"corrected"`
-}
-
-func sampleCounts(ctx context.Context, idb bun.IDB, who access.Actor, camera, kind string) ([]SampleCount, error) {
-	out := []SampleCount{}
-	q := idb.NewSelect().Model((*sampleRow)(nil)).ColumnExpr("s.camera_id, MAX(a.camera_name) AS camera_name, s.seen_kind AS kind").
-		ColumnExpr("SUM(CASE WHEN s.label = 'none' THEN 1 ELSE 0 END) AS false_n, SUM(CASE WHEN s.label = 'none' THEN 0 ELSE 1 END) AS corrected_n").
-		Join("JOIN alert_items AS a ON a.id = s.alert_id").Where("s.withdrawn_at IS NULL")
-	if camera != "" {
-		q = q.Where("s.camera_id = ?", camera)
-	}
-	if kind != "" {
-		q = q.Where("s.seen_kind = ?", kind)
-	}
-	err := who.Scope.Filter(q, "s.region_code").GroupExpr("s.camera_id, s.seen_kind").OrderExpr("COUNT(*) DESC, s.camera_id, s.seen_kind").Limit(500).Scan(ctx, &out)
-	if err != nil {
-		return nil, fmt.Errorf("count samples: %w", err)
 	}
 	return out, nil
 }

@@ -91,7 +91,7 @@ func blobsOf(alert string, e edgev1.Event) []blobRow {
 func refresh(ctx context.Context, tx db.Tx, t *taken) error {
 	r := rowOf(t.alert)
 	_, err := tx.NewUpdate().Model(&r).
-		Column("event_rev", "phase", "state", "score", "ended_at", "thumb", "text", "sign_text", "rev").
+		Column("edge_id", "event_id", "event_rev", "phase", "state", "score", "ended_at", "thumb", "text", "sign_text", "finding", "registered", "seen_count", "group_key", "rev").
 		Where("a.id = ?", t.alert.ID).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("refresh alert %s: %w", t.alert.No, err)

@@ -31,8 +31,12 @@ func (a *App) wireDomains(context.Context) error {
 	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
 	a.wireShops()
 	a.wireOrders()
-	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus)
+	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus, a.log)
 	a.onemap = onemap.New(a.db)
+	a.jobs.Every("alerts.looks", "归并相似预警图片", 5*time.Second, func(ctx context.Context) error {
+		_, err := a.alerts.CompareLooks(ctx)
+		return err
+	})
 	a.keepDirectory()
 	a.jobs.Every("directory.age", "核对点位状态", 10*time.Second, a.directory.Age)
 	return nil

@@ -2,15 +2,19 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"jiexun/center/internal/access"
 	"jiexun/center/internal/alerts"
 	"jiexun/center/internal/directory"
 	"jiexun/center/internal/orders"
 	"jiexun/center/internal/platform/blob"
 	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/errs"
 	"jiexun/center/internal/platform/events"
 	"jiexun/center/internal/shops"
+	"jiexun/center/internal/transfer"
 )
 
 // places answers the alerts' questions about cameras and shops.
@@ -82,6 +86,20 @@ func (p places) BoxName(ctx context.Context, id string) (string, error) {
 	return names[id], err
 }
 
+// alertPictures gives the alerts their pictures small.
+type alertPictures struct{ pictures }
+
+func (p alertPictures) Small(ctx context.Context, sm3 string) ([]byte, bool, error) {
+	if !blob.ValidDigest(sm3) || !p.store.Has(ctx, sm3) {
+		return nil, false, nil
+	}
+	b, err := p.store.Thumb(ctx, sm3, 320)
+	if errs.Is(err, errs.Invalid) || errs.Is(err, errs.NotFoundCode) {
+		return nil, false, nil
+	}
+	return b, err == nil, err
+}
+
 // orderDesk makes work orders of confirmed alerts.
 type orderDesk struct {
 	orders    *orders.Service
@@ -104,7 +122,7 @@ func (o orderDesk) Make(ctx context.Context, tx db.Tx, ask alerts.OrderAsk) (ale
 		return alerts.OrderMade{}, err
 	}
 	m, err := o.orders.Make(ctx, tx, orders.MakeInput{
-		AlertID: a.ID, AlertNo: a.No, Kind: a.Kind, ShopID: a.ShopID, ShopName: a.ShopName, CameraID: a.CameraID,
+		AlertID: a.ID, AlertNo: a.No, Kind: a.Kind, ShopID: a.ShopID, ShopName: a.ShopName, CameraID: a.CameraID, ZoneID: a.ZoneID,
 		CameraName: a.CameraName, Address: a.Address, Lng: a.Lng, Lat: a.Lat, RegionCode: a.RegionCode, StreetName: a.StreetName,
 		EvidenceUse: a.EvidenceUse, Thumb: a.Thumb, Pictures: ask.Pictures, Facts: a.Text, Merge: ask.Merge,
 		LimitHours: ask.LimitHours, BoundSquadID: squad, SquadID: ask.SquadID, Note: ask.Note,
@@ -114,6 +132,17 @@ func (o orderDesk) Make(ctx context.Context, tx db.Tx, ask alerts.OrderAsk) (ale
 
 func (o orderDesk) Withdraw(ctx context.Context, tx db.Tx, orderID string, a alerts.Alert) error {
 	return o.orders.Withdraw(ctx, tx, orderID, a.ID, a.No, a.State == alerts.Merged)
+}
+
+// Recall takes an alert that was no violation out of its order while nobody
+// works on it.
+func (o orderDesk) Recall(ctx context.Context, tx db.Tx, orderID string, a alerts.Alert, reason string) (bool, error) {
+	return o.orders.Recall(ctx, tx, orderID, a.ID, a.No, reason)
+}
+
+// Note adds a line to the course of an open order.
+func (o orderDesk) Note(ctx context.Context, tx db.Tx, orderID, text string) error {
+	return o.orders.Note(ctx, tx, orderID, text)
 }
 
 func (o orderDesk) Mergeable(ctx context.Context, shop, kind string) (*alerts.OpenOrder, error) {
@@ -136,9 +165,9 @@ func (o orderDesk) Suggest(ctx context.Context, a alerts.Alert) (alerts.Suggesti
 }
 
 // wireAlerts makes the alerts and lets them hear how their orders go.
-func wireAlerts(d *db.DB, dir *directory.Service, sh *shops.Service, ord *orders.Service, store *blob.Store, bus *events.Bus) *alerts.Service {
+func wireAlerts(d *db.DB, dir *directory.Service, sh *shops.Service, ord *orders.Service, store *blob.Store, bus *events.Bus, log *slog.Logger) *alerts.Service {
 	s := alerts.New(alerts.Options{
-		DB: d, Places: places{dir, sh}, Orders: orderDesk{ord, dir}, Pictures: pictures{store}, Wake: bus.Wake,
+		DB: d, Places: places{dir, sh}, Orders: orderDesk{ord, dir}, Pictures: alertPictures{pictures{store}}, Wake: bus.Wake,
 	})
 	bus.Subscribe(orders.TopicChanged, "alerts", func(ctx context.Context, tx db.Tx, e events.Event) error {
 		var ch orders.Changed
@@ -154,5 +183,38 @@ func wireAlerts(d *db.DB, dir *directory.Service, sh *shops.Service, ord *orders
 		}
 		return s.OrderClosed(ctx, tx, ch.ID, string(ch.Result))
 	})
+	bus.Subscribe("shops.finding", "alerts", func(ctx context.Context, tx db.Tx, e events.Event) error {
+		var f alerts.Finding
+		if err := e.Decode(&f); err != nil {
+			return err
+		}
+		err := s.TakeFinding(ctx, tx, f)
+		if errs.Is(err, errs.Invalid) {
+			log.Warn("a finding about a sign cannot be an alert", "finding", f.ID, "err", err)
+			return nil
+		}
+		return err
+	})
 	return s
+}
+
+func (a *App) exportAlerts() transfer.Exporter {
+	return transfer.Exporter{
+		Kind: "alerts", Title: "预警与识别结果", Perm: access.AlertView, Columns: alerts.Columns(),
+		Check: func(q map[string]string) error { _, err := alerts.FilterOf(q); return err },
+		Count: func(ctx context.Context, q map[string]string) (int64, error) {
+			f, err := alerts.FilterOf(q)
+			if err != nil {
+				return 0, err
+			}
+			return a.alerts.Count(ctx, f)
+		},
+		Rows: func(ctx context.Context, q map[string]string, emit func(...any) error) error {
+			f, err := alerts.FilterOf(q)
+			if err != nil {
+				return err
+			}
+			return a.alerts.Each(ctx, f, emit)
+		},
+	}
 }

@@ -24,6 +24,7 @@ func (a *App) wireTransfer(context.Context) (err error) {
 	}
 	a.transfer.Export(a.exportOrders())
 	a.transfer.Export(a.exportCameras())
+	a.transfer.Export(a.exportAlerts())
 	a.transfer.Export(a.exportAuditRows())
 	a.transfer.Export(a.exportShops())
 	a.transfer.Export(a.exportSightings())
