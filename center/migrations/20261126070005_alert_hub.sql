@@ -44,7 +44,7 @@ WHERE group_key <> '';
 CREATE INDEX ix_alert_items_look ON alert_items (look_tried_at, id) WHERE group_key <> '' AND look = 0;
 CREATE INDEX ix_alert_items_finding ON alert_items (finding, received_at, id, region_code, state) WHERE finding <> '';
 DROP INDEX ix_alert_items_day;
-CREATE INDEX ix_alert_items_day ON alert_items (received_ymd, region_code, state, camera_id, seen_kind, kind, score);
+CREATE INDEX ix_alert_items_day ON alert_items (received_ymd, region_code, state, camera_id, seen_kind, kind, score, received_at, id);
 
 -- The record that the next recognition of a spot may join.
 CREATE TABLE alert_latest (

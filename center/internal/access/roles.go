@@ -41,6 +41,7 @@ const (
 	AccountManage = "account.manage"
 	RoleView      = "role.view"
 	MapView       = "map.view"
+	MapManage     = "map.manage"
 
 	OrgManage         = "org.manage"
 	GrantManage       = "grant.manage"
@@ -119,7 +120,7 @@ func Permissions() []Permission {
 		{CameraView, "查看点位"}, {CameraEdit, "维护点位"}, {CameraZone, "绘制电子围栏"}, {LiveView, "查看实时视频"}, {LivePlayback, "回放录像"}, {LiveDownload, "下载录像"}, {LiveSnapshot, "抓图留存"}, {LivePTZ, "云台控制"}, {CameraGrant, "授予视频权限"},
 		{PatrolView, "查看排摸巡检"}, {PatrolPlan, "维护排摸巡检计划"}, {PatrolAssign, "分派巡检任务"}, {PatrolHandle, "补录巡检任务"},
 		{ShopView, "查看商铺"}, {ShopEdit, "维护商铺"}, {ShopConfirm, "确认排摸结果"}, {ShopReveal, "查看商铺联系方式"}, {ShopRule, "维护排摸比对规则"}, {BoxView, "查看边缘盒"}, {BoxEdit, "维护边缘盒"},
-		{MapView, "查看一张图"}, {RoleView, "查看角色权限"}, {AccountManage, "管理账号"}, {AuditView, "查看审计"},
+		{MapView, "查看一张图"}, {MapManage, "维护地图服务"}, {RoleView, "查看角色权限"}, {AccountManage, "管理账号"}, {AuditView, "查看审计"},
 		{OrgManage, "维护机构人员"}, {RoleManage, "维护角色"}, {GrantManage, "授予权限"}, {PersonReveal, "查看敏感信息"}, {SessionManage, "管理登录会话"}, {TokenManage, "管理接口令牌"},
 		{CalendarManage, "维护工作日历"}, {DeadlineManage, "维护期限规则"}, {WorkflowDesign, "设计流程"}, {WorkflowMonitor, "监控流程"}, {FormDesign, "设计表单"},
 		{NotifyManage, "维护消息模板"}, {NotifyApprove, "审批消息模板"}, {NotifyLog, "查看发送台账"},
@@ -162,7 +163,7 @@ func Roles() []Role {
 		role("legal_reviewer", "法制审核员", "法制审核", AlertView, OrderView, CameraView, ShopView, MapView, NoticeView, NoticeTemplate, CauseView, CauseEdit, GuideEdit),
 		role("it", "区局运维", "点位、围栏与边缘盒维护", CameraView, CameraEdit, CameraZone, LiveView, LivePlayback, LiveSnapshot, LivePTZ, ShopView, ShopEdit, ShopConfirm, ShopRule, BoxView, BoxEdit, MapView, ExportData, ImportData, PatrolView),
 		role("district_admin", "区局管理员", "在本区范围内授予业务角色、管理账号", RoleView, AccountManage, GrantManage, SessionManage),
-		role("sys_admin", "系统管理员", "机构、流程、接口与数据接入", RoleView, BoxView, OrgManage, CalendarManage, DeadlineManage, OrderRule, WorkflowDesign, WorkflowMonitor, FormDesign, NotifyManage, NotifyLog, AppView, InterfaceView, AppManage, InterfaceApply, SyncManage, DataSourceManage, UsageView, JobView, JobManage, ImportData),
+		role("sys_admin", "系统管理员", "机构、流程、接口与数据接入", RoleView, BoxView, OrgManage, CalendarManage, DeadlineManage, OrderRule, WorkflowDesign, WorkflowMonitor, FormDesign, NotifyManage, NotifyLog, AppView, InterfaceView, AppManage, InterfaceApply, SyncManage, DataSourceManage, UsageView, JobView, JobManage, ImportData, MapView, MapManage),
 		role("sec_admin", "安全管理员", "账号、角色、授权与安全策略", RoleView, AccountManage, RoleManage, GrantManage, PersonReveal, SessionManage, TokenManage, AppView, InterfaceView, AppApprove, PermissionApprove, InterfaceApprove, InterfaceLog, NotifyApprove, SecurityView, SecurityHandle, SecurityRule, CryptoView, CryptoManage),
 		role("audit_admin", "审计管理员", "查看与核验审计", AuditView, AppView, InterfaceView, SecurityView, CryptoView, InterfaceLog, NotifyLog, ExportData),
 	}
@@ -172,9 +173,9 @@ func Roles() []Role {
 			list[i].Pass = []string{AnyPermission}
 		case "district_admin":
 			list[i].Pass = []string{
-				AlertView, AlertDecide, AlertRule, OrderView, OrderDispatch, OrderAssign, OrderHandle, OrderReview, CameraView, CameraEdit, CameraZone,
+				AlertView, AlertDecide, AlertRule, OrderView, OrderDispatch, OrderAssign, OrderHandle, OrderReview, OrderUrge, CameraView, CameraEdit, CameraZone,
 				LiveView, LivePlayback, LiveDownload, LiveSnapshot, LivePTZ, CameraGrant, ShopView, ShopEdit, ShopConfirm, ShopReveal, ShopRule, BoxView, BoxEdit, PatrolView, PatrolPlan, PatrolAssign, PatrolHandle, MapView, ExportData, ImportData,
-				NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, NoticeTemplate, CauseView, GuideEdit,
+				NoticeView, NoticeIssue, NoticeConfirm, NoticeObjection, NoticeTemplate, CauseView, CauseEdit, GuideEdit,
 			}
 		}
 	}
@@ -201,7 +202,7 @@ type duty struct {
 // permissions of two of them.
 func duties() []duty {
 	return []duty{
-		{"系统管理", []string{OrgManage, CalendarManage, DeadlineManage, OrderRule, WorkflowDesign, FormDesign, NotifyManage, AppManage, InterfaceApply, SyncManage, DataSourceManage, JobManage}},
+		{"系统管理", []string{OrgManage, CalendarManage, DeadlineManage, OrderRule, WorkflowDesign, FormDesign, NotifyManage, AppManage, InterfaceApply, SyncManage, DataSourceManage, JobManage, MapManage}},
 		{"安全管理", []string{AccountManage, RoleManage, GrantManage, PersonReveal, SessionManage, TokenManage, AppApprove, PermissionApprove, InterfaceApprove, NotifyApprove, SecurityHandle, SecurityRule, CryptoManage}},
 		{"审计管理", []string{AuditView}},
 	}

@@ -281,7 +281,7 @@ func (s *Service) Register(api huma.API) {
 			for i, a := range res.Items {
 				items[i] = itemOf(a)
 			}
-			return httpx.Out(AlertList{httpx.NewList(items, res.Total, in.Paging, res.AsOf.Time()), res.Total >= TotalCap}, nil)
+			return httpx.Out(AlertList{httpx.NewList(items, res.Total, in.Paging, res.AsOf.Time()), res.Total >= f.most()}, nil)
 		})
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/counts", "count-alerts", "Numbers above the queue"),
 		func(ctx context.Context, _ *struct{}) (*httpx.Body[AlertCounts], error) {
@@ -295,6 +295,8 @@ func (s *Service) Register(api huma.API) {
 		) (*httpx.Body[[]SampleCount], error) {
 			return httpx.Out(s.SampleCounts(ctx, in.Camera, in.Kind))
 		})
+	s.registerGroups(api, op) // before the path with an id
+	s.registerRules(api, op)
 	httpx.Register(api, "alert.view", op(http.MethodGet, "/api/alerts/{id}", "get-alert", "One alert"),
 		func(ctx context.Context, in *idInput) (*httpx.Body[AlertDetail], error) {
 			d, err := s.Get(ctx, in.ID)
@@ -303,7 +305,5 @@ func (s *Service) Register(api huma.API) {
 			}
 			return httpx.Out(detailOf(d), nil)
 		})
-	s.registerGroups(api, op)
-	s.registerRules(api, op)
 	s.registerActs(api, op)
 }

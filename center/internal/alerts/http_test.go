@@ -54,6 +54,14 @@ func TestHTTP(t *testing.T) {
 		for _, sc := range []testkit.Scenario{
 			{Name: "a stranger learns nothing", Path: "/api/alerts", Status: 401},
 			{Name: "pending", Path: "/api/alerts?tab=pending&minScore=0.6&evidence=evidence", Headers: cookie("operator"), Status: 200, Has: []string{`"total":3`, `"state":"pending"`, `"evidenceUse":"evidence"`, `"since":"2026-11-24T06:`}},
+			{Name: "groups", Path: "/api/alerts/groups?tab=pending&sort=-n", Headers: cookie("operator"), Status: 200, Has: []string{`"count":3`, `"alerts":3`, `"shopName":"商铺s1"`}},
+			{Name: "groups of another district", Path: "/api/alerts/groups", Headers: cookie("xuhui"), Status: 200, Has: []string{`"alerts":0`}},
+			{Name: "rules", Path: "/api/alerts/rules", Headers: cookie("reader"), Status: 200, Has: []string{`"inForce":true`, `"mergeMinutes":1440`}},
+			{Name: "a rule without the right", Method: "POST", Path: "/api/alerts/rules", Body: map[string]any{"kind": "*", "autoScore": 0.5, "mergeMinutes": 0, "nearestM": 30, "reason": "x"}, Headers: cookie("operator"), Status: 403},
+			{Name: "precision", Path: "/api/alerts/precision?from=202611&to=202611", Headers: cookie("reader"), Status: 200, Has: []string{`"buckets":[]`}},
+			{Name: "no month", Path: "/api/alerts/precision?from=202613&to=202611", Headers: cookie("reader"), Status: 422, Has: []string{`202611`}},
+			{Name: "a batch without items", Method: "POST", Path: "/api/alerts/batch", Body: map[string]any{"act": "later", "items": []any{}}, Headers: cookie("operator"), Status: 422},
+			{Name: "a correction without a reason", Method: "POST", Path: p(0, "/correct"), Body: map[string]any{"rev": 1, "kind": "none", "reason": " "}, Headers: cookie("operator"), Status: 422, Has: []string{`"name":"reason"`}},
 			{Name: "another district", Path: "/api/alerts", Headers: cookie("xuhui"), Status: 200, Has: []string{`"total":0`, `"items":[]`}},
 			{Name: "out of scope is not found", Path: p(0, ""), Headers: cookie("xuhui"), Status: 404, Has: []string{"预警不存在，或不在您的数据范围内"}},
 			{Name: "detail", Path: p(0, ""), Headers: cookie("operator"), Status: 200, Has: []string{

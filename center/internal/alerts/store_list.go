@@ -171,7 +171,7 @@ func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.
 	if err != nil {
 		return nil, 0, err
 	}
-	total, err := countUpTo(ctx, idb, who, f, TotalCap)
+	total, err := countUpTo(ctx, idb, who, f, f.most())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -188,8 +188,17 @@ func list(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, p httpx.
 	return out, total, nil
 }
 
-// TotalCap bounds the total of a list: a longer one says "at least".
-const TotalCap = 100_000
+// TotalCap bounds the total of a list: a longer one says "at least". What waits
+// for a person is counted to the last one.
+const TotalCap = 10_000
+
+// most is how far a list of the filter is counted.
+func (f Filter) most() int64 {
+	if f.Tab == TabPending || f.Tab == TabLater || f.State == Pending || f.State == Later {
+		return 1_000_000
+	}
+	return TotalCap
+}
 
 // countUpTo counts the alerts of a filter and stops at most.
 func countUpTo(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, most int64) (int64, error) {
@@ -205,7 +214,7 @@ func countUpTo(ctx context.Context, idb bun.IDB, who access.Actor, f Filter, mos
 type AlertCounts struct {
 	Pending int64 `json:"pending"`
 	Later   int64 `json:"later"`
-	Mine    int64 `json:"mine" doc:"100000 stands for as many or more"`
+	Mine    int64 `json:"mine" doc:"10000 stands for as many or more"`
 	// Unclaimed counts what waits without a shop, Changes what waits about
 	// signs.
 	Unclaimed int64 `json:"unclaimed"`

@@ -27,12 +27,14 @@ type domains struct {
 }
 
 // wireDomains makes the domains, what they ask of each other, and their jobs.
-func (a *App) wireDomains(context.Context) error {
+func (a *App) wireDomains(ctx context.Context) error {
 	a.directory = wireDirectory(a.db, a.keys, a.regions, a.blobs, a.hub, a.hub, a.bus, a.log)
 	a.wireShops()
 	a.wireOrders()
 	a.alerts = wireAlerts(a.db, a.directory, a.shops, a.orders, a.blobs, a.bus, a.log)
-	a.onemap = onemap.New(a.db)
+	if err := a.wireOneMap(ctx); err != nil {
+		return err
+	}
 	a.jobs.Every("alerts.looks", "归并相似预警图片", 5*time.Second, func(ctx context.Context) error {
 		_, err := a.alerts.CompareLooks(ctx)
 		return err
@@ -48,7 +50,7 @@ func (a *App) routeDomains() {
 	a.shops.Register(a.api)
 	a.alerts.Register(a.api)
 	a.orders.Register(a.api)
-	a.onemap.Register(a.api)
+	a.onemap.Register(a.fiber, a.api)
 }
 
 // startDomains sends every box its desired state: the broker starts empty.

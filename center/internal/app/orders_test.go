@@ -75,7 +75,9 @@ func (c *city) tried(t *testing.T, account, method, path string, body any) int {
 func TestSubstituteWorksOnOrders(t *testing.T) {
 	c := newCity(t)
 	stand := c.hire(t, "daiban", "演示代班", "org-310101013", nil, "squad_leader")
-	absent := call[struct{ Items []struct{ ID, Account string } }](t, c, "zhongdui", "GET", "/api/persons?role=officer", nil).Items[0].ID
+	absent := call[struct {
+		Items []struct{ ID, Account string }
+	}](t, c, "zhongdui", "GET", "/api/persons?role=officer", nil).Items[0].ID
 	id := c.confirmed(t, 1, 0)
 	base := "/api/orders/" + id
 	o := call[orderView](t, c, "paidan", "GET", base, nil)

@@ -37,7 +37,9 @@ func (a *App) exportShops() transfer.Exporter {
 	return transfer.Exporter{
 		Kind: "shops", Title: "商铺", Perm: access.ShopView, Columns: shops.Columns(),
 		Check: func(map[string]string) error { return nil },
-		Count: func(ctx context.Context, q map[string]string) (int64, error) { return a.shops.Count(ctx, shops.FilterOf(q)) },
+		Count: func(ctx context.Context, q map[string]string) (int64, error) {
+			return a.shops.Count(ctx, shops.FilterOf(q))
+		},
 		Rows: func(ctx context.Context, q map[string]string, emit func(...any) error) error {
 			return a.shops.Each(ctx, shops.FilterOf(q), emit)
 		},

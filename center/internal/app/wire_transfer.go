@@ -29,6 +29,7 @@ func (a *App) wireTransfer(context.Context) (err error) {
 	a.transfer.Export(a.exportShops())
 	a.transfer.Export(a.exportSightings())
 	a.transfer.Import(a.importShops())
+	a.transfer.Import(a.importAddresses())
 	a.jobs.Every("transfer.sweep", "清理过期的导出文件", time.Hour, a.transfer.Sweep)
 	return nil
 }

@@ -1,89 +1,81 @@
-// Package onemap puts cameras, open alerts and open work orders on one map.
-// It owns no tables: it reads the views that the owners maintain.
+// Package onemap is the city's map: what cameras, shops, alerts, orders and
+// permit areas look like on it, in which coordinates a place is given, and
+// what an address means. It keeps a copy of what the owners' views show, so
+// that a tile of the whole city is read in milliseconds; the owners' events
+// and a periodic comparison keep the copy true. Subpackages hold what is pure:
+// tile, address and geocode.
 package onemap
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
+	"sync"
 
-	"jiexun/center/internal/access"
-	"jiexun/center/internal/platform/clock"
+	"jiexun/center/internal/onemap/geocode"
 	"jiexun/center/internal/platform/db"
+	"jiexun/center/internal/platform/region"
 )
 
-// Camera is a camera on the map.
-type Camera struct {
-	ID, Name   string
-	Lng, Lat   float64
-	State      string
-	RegionCode string
-	OpenAlerts int64
+// Sealer keeps the keys of outside services.
+type Sealer interface {
+	Seal(purpose, plain, aad string) (string, error)
+	OpenOrPlain(purpose, text, aad string) (string, error)
 }
 
-// Alert is an open alert on the map.
-type Alert struct {
-	ID, No, Kind string
-	Lng, Lat     float64
-	Since        clock.Stamp
-	Score        float64
-	State        string
-	RegionCode   string
+// Options are what the service needs.
+type Options struct {
+	DB      *db.DB
+	Regions *region.Tree
+	// Districts are the outlines of the districts as GeoJSON; they say in
+	// which district a place lies. Nil leaves that open.
+	Districts []byte
+	Keys      Sealer
+	// Client calls the services outside; nil makes one that gives up early
+	// and follows no redirect.
+	Client *http.Client
+	Log    *slog.Logger
 }
 
-// Order is an open work order on the map.
-type Order struct {
-	ID, No, Kind string
-	Lng, Lat     float64
-	DueAt        clock.Stamp
-	DueState     string
-	State        string
-	RegionCode   string
+// Service is safe for concurrent use.
+type Service struct {
+	db      *db.DB
+	regions *region.Tree
+	areas   []outline
+	keys    Sealer
+	log     *slog.Logger
+	tiles   *tileCache
+	outside *geocode.Chain
+	client  *http.Client
+
+	roadsMu sync.Mutex
+	roads   *roadIndex
 }
-
-// Map is what lies in a region.
-type Map struct {
-	Cameras []Camera
-	Alerts  []Alert
-	Orders  []Order
-	AsOf    clock.Stamp
-	// Cut is set when a layer held more than Most points and only the newest
-	// are shown.
-	Cut bool
-}
-
-// Most is the number of points of one layer.
-const Most = 5000
-
-// Service reads the map.
-type Service struct{ db *db.DB }
 
 // New makes the service.
-func New(d *db.DB) *Service { return &Service{db: d} }
-
-// Get gives what the actor may see in a region (a prefix of codes; empty is
-// the whole scope). A layer without the right to view it is empty.
-func (s *Service) Get(ctx context.Context, region string) (Map, error) {
-	who, err := access.Need(ctx, "map.view")
+func New(o Options) (*Service, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Client == nil {
+		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	areas, err := outlines(o.Districts)
 	if err != nil {
-		return Map{}, err
+		return nil, err
 	}
-	now := s.db.Now()
-	m := Map{Cameras: []Camera{}, Alerts: []Alert{}, Orders: []Order{}, AsOf: clock.At(now)}
-	r := s.db.Read()
-	if who.Has("camera.view") {
-		if m.Cameras, err = cameras(ctx, r, who.For("camera.view"), region); err != nil {
-			return Map{}, err
+	s := &Service{db: o.DB, regions: o.Regions, areas: areas, keys: o.Keys, log: o.Log, tiles: newTileCache(48 << 20), client: o.Client}
+	s.outside = geocode.NewChain(o.DB.Now)
+	return s, nil
+}
+
+// Start brings in what the program itself knows: the public profiles and the
+// names of the services outside. It changes nothing that is there.
+func (s *Service) Start(ctx context.Context) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx db.Tx) error {
+		if err := seedProfiles(ctx, tx); err != nil {
+			return err
 		}
-	}
-	if who.Has("alert.view") {
-		if m.Alerts, err = alerts(ctx, r, who.For("alert.view"), region); err != nil {
-			return Map{}, err
-		}
-	}
-	if who.Has("order.view") {
-		if m.Orders, err = orders(ctx, r, who.For("order.view"), region, now); err != nil {
-			return Map{}, err
-		}
-	}
-	m.Cut = len(m.Cameras) == Most || len(m.Alerts) == Most || len(m.Orders) == Most
-	return m, nil
+		return seedProviders(ctx, tx)
+	})
 }

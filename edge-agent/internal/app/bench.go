@@ -52,7 +52,7 @@ func Bench(ctx context.Context, o BenchOptions) (err error) {
 		SmallW: smallWidth, SmallH: smallHeight(16, 9),
 		Stages: bench.Stages{
 			Diagnosis: s.diagnose, Analytics: s.analyse, Detect: s.detect,
-			ModelRuns: s.runs.Load,
+			ModelRuns: s.runs.Load, Verify: s.verify, VerifierRuns: s.judged.Load,
 			Reset: func() {
 				if err := s.reset(); err != nil && s.err == nil {
 					s.err = err
@@ -74,10 +74,11 @@ func Bench(ctx context.Context, o BenchOptions) (err error) {
 
 // benchStages are a box's analytics outside a box.
 type benchStages struct {
-	ctx  context.Context
-	nets *networks
-	runs atomic.Int64
-	err  error
+	ctx          context.Context
+	nets         *networks
+	runs, judged atomic.Int64
+	asked        analytic.Look
+	err          error
 
 	at      time.Time
 	checker *diagnosis.Checker
@@ -93,6 +94,15 @@ type counted struct {
 func (c counted) Detect(ctx context.Context, p *picture.RGB) ([]analytic.Object, error) {
 	c.n.Add(1)
 	return c.Detector.Detect(ctx, p)
+}
+
+// judging counts the verifier's runs and keeps what it was last asked.
+type judging struct{ *benchStages }
+
+func (j judging) Judge(ctx context.Context, l analytic.Look) (analytic.Judgement, error) {
+	j.judged.Add(1)
+	j.asked = l
+	return j.nets.verifier.Judge(ctx, l)
 }
 
 // reset makes fresh analytics over a pavement that fills the lower half and a
@@ -111,7 +121,7 @@ func (s *benchStages) reset() error {
 	if err != nil {
 		return err
 	}
-	engine, err := still.New(still.Options{Regions: append(regions, strips...), Detector: counted{s.nets.detector, &s.runs}, Verifier: s.nets.verifier, Models: s.nets.thingModels})
+	engine, err := still.New(still.Options{Regions: append(regions, strips...), Detector: counted{s.nets.detector, &s.runs}, Verifier: judging{s}, Models: s.nets.thingModels})
 	if err != nil {
 		return err
 	}
@@ -145,6 +155,16 @@ func (s *benchStages) analyse(full, small *picture.YUV) {
 		if _, err := a.Observe(s.ctx, in); err != nil && s.err == nil {
 			s.err = err
 		}
+	}
+}
+
+// verify asks the verifier again what it was asked last.
+func (s *benchStages) verify() {
+	if s.asked.Current == nil {
+		return
+	}
+	if _, err := s.nets.verifier.Judge(s.ctx, s.asked); err != nil && s.err == nil {
+		s.err = err
 	}
 }
 

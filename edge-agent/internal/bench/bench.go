@@ -30,6 +30,10 @@ type Stages struct {
 	// ModelRuns counts the detector runs that Analytics made so far; nil
 	// means one a look.
 	ModelRuns func() int64
+	// Verify is one bare run of the verifier, and VerifierRuns counts those
+	// that Analytics made so far.
+	Verify       func()
+	VerifierRuns func() int64
 	// Reset forgets what Analytics knows, before a pass; it may be nil.
 	Reset func()
 }
@@ -47,6 +51,9 @@ type Options struct {
 	// Seconds of video that each pass looks at, 30 when zero; Passes is how
 	// often, 3 when zero: the median counts.
 	Seconds, Passes int
+	// Warm is how many looks a camera makes before its cost counts, 8 when
+	// zero: the scene is learned once.
+	Warm int
 	// Cameras pull at one time when the source is measured, for
 	// SourceSeconds each; 8 and 8 when zero.
 	Cameras, SourceSeconds int
@@ -69,18 +76,25 @@ type Cost struct {
 	Analytics float64 `json:"analytics"`
 	// Runtime is what the process used beside the measured calls: memory
 	// collection and scheduling.
-	Runtime        float64 `json:"runtime"`
+	Runtime float64 `json:"runtime"`
+	// Start is what getting to know a scene costs once, in milliseconds; it
+	// is not part of Total.
+	Start          float64 `json:"start"`
 	Total          float64 `json:"total"`
 	CamerasPerCore float64 `json:"camerasPerCore"`
 }
 
-// Bare is the cost of nothing but libavcodec and the model.
+// Bare is the cost of nothing but libavformat, libavcodec and the model: the
+// stream is received, its key pictures are decoded, the model runs.
 type Bare struct {
-	Decode float64 `json:"decode"`
-	Model  float64 `json:"model"`
-	// ModelRuns is how many runs a second Model stands for.
-	ModelRuns float64 `json:"modelRuns"`
-	Total     float64 `json:"total"`
+	Receive float64 `json:"receive"`
+	Decode  float64 `json:"decode"`
+	Model   float64 `json:"model"`
+	// ModelRuns and VerifierRuns are how many runs a second of the detector
+	// and the verifier Model stands for.
+	ModelRuns    float64 `json:"modelRuns"`
+	VerifierRuns float64 `json:"verifierRuns"`
+	Total        float64 `json:"total"`
 	// EachLook is one model run for every look: what an analysis costs that
 	// asks the network each time, where ours asks only about candidates.
 	EachLook float64 `json:"eachLook"`
@@ -157,7 +171,7 @@ func (o Options) defaults() Options {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&o.Seconds, 30}, {&o.Passes, 3}, {&o.Cameras, 8}, {&o.SourceSeconds, 8}, {&o.SmallW, 640}, {&o.SmallH, 360}} {
+	}{{&o.Seconds, 30}, {&o.Passes, 3}, {&o.Warm, 8}, {&o.Cameras, 8}, {&o.SourceSeconds, 8}, {&o.SmallW, 640}, {&o.SmallH, 360}} {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}
@@ -203,10 +217,11 @@ func measure(ctx context.Context, o Options, name, path string) (Stream, error) 
 	looks := oneASecond(all)
 	st.Looks = len(looks)
 	o.Progress(fmt.Sprintf("%s: receiving with %d cameras", name, o.Cameras))
-	src, err := receive(ctx, o, all, fps)
+	src, bareSrc, err := receive(ctx, o, all, fps)
 	if err != nil {
 		return st, err
 	}
+	warm := looks[:min(len(looks), o.Warm)]
 	var ours []Cost
 	var bare []Bare
 	var nvr []NVR
@@ -215,11 +230,11 @@ func measure(ctx context.Context, o Options, name, path string) (Stream, error) 
 		if err := ctx.Err(); err != nil {
 			return st, err
 		}
-		c, runs, err := pipeline(o, looks)
+		c, use, err := pipeline(o, warm, looks)
 		if err != nil {
 			return st, err
 		}
-		b, err := bareCost(o, looks, runs)
+		b, err := bareCost(o, looks, use)
 		if err != nil {
 			return st, err
 		}
@@ -230,7 +245,7 @@ func measure(ctx context.Context, o Options, name, path string) (Stream, error) 
 		ours, bare, nvr = append(ours, c.per(seconds)), append(bare, b.per(seconds)), append(nvr, n.per(seconds))
 	}
 	st.Ours, st.Bare, st.NVR = median(ours, bare, nvr)
-	st.Ours.Source, st.NVR.Source = src, src
+	st.Ours.Source, st.NVR.Source, st.Bare.Receive = src, src, bareSrc
 	st.finish()
 	return st, nil
 }
@@ -239,10 +254,10 @@ func measure(ctx context.Context, o Options, name, path string) (Stream, error) 
 func (s *Stream) finish() {
 	c := &s.Ours
 	c.Total = c.Source + c.Decode + c.Scale + c.Diagnosis + c.Analytics + c.Runtime
-	s.Bare.Total = s.Bare.Decode + s.Bare.Model
+	s.Bare.Total = s.Bare.Receive + s.Bare.Decode + s.Bare.Model
 	s.NVR.Total = s.NVR.Source + s.NVR.Decode + s.NVR.Detect
 	c.CamerasPerCore, s.NVR.CamerasPerCore = over(1000, c.Total), over(1000, s.NVR.Total)
-	s.OverEachLook = over(c.Total, s.Bare.Decode+s.Bare.EachLook)
+	s.OverEachLook = over(c.Total, s.Bare.Receive+s.Bare.Decode+s.Bare.EachLook)
 	s.OverBare, s.Gain = over(c.Total, s.Bare.Total), over(s.NVR.Total, c.Total)
 }
 
@@ -298,11 +313,13 @@ func median(ours []Cost, bare []Bare, nvr []NVR) (Cost, Bare, NVR) {
 			Diagnosis: pick(n, func(i int) float64 { return ours[i].Diagnosis }),
 			Analytics: pick(n, func(i int) float64 { return ours[i].Analytics }),
 			Runtime:   pick(n, func(i int) float64 { return ours[i].Runtime }),
+			Start:     pick(n, func(i int) float64 { return ours[i].Start }),
 		}, Bare{
-			Decode:    pick(n, func(i int) float64 { return bare[i].Decode }),
-			Model:     pick(n, func(i int) float64 { return bare[i].Model }),
-			ModelRuns: pick(n, func(i int) float64 { return bare[i].ModelRuns }),
-			EachLook:  pick(n, func(i int) float64 { return bare[i].EachLook }),
+			Decode:       pick(n, func(i int) float64 { return bare[i].Decode }),
+			Model:        pick(n, func(i int) float64 { return bare[i].Model }),
+			ModelRuns:    pick(n, func(i int) float64 { return bare[i].ModelRuns }),
+			VerifierRuns: pick(n, func(i int) float64 { return bare[i].VerifierRuns }),
+			EachLook:     pick(n, func(i int) float64 { return bare[i].EachLook }),
 		}, NVR{
 			Decode: pick(n, func(i int) float64 { return nvr[i].Decode }),
 			Detect: pick(n, func(i int) float64 { return nvr[i].Detect }),

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jiexun/edge-agent/internal/media"
 	"jiexun/edge-agent/internal/source"
 	"jiexun/edge-agent/internal/source/rtsp"
 	"jiexun/edge-agent/internal/source/rtsptest"
@@ -38,8 +40,9 @@ func (l *ledger) spent() time.Duration {
 }
 
 // receive measures the RTSP receiving of one camera: several pull the stream
-// from a server in this process, whose own cost is taken off.
-func receive(ctx context.Context, o Options, all []*source.AccessUnit, fps float64) (float64, error) {
+// from a server in this process, whose own cost is taken off. Bare is the same
+// by libavformat alone.
+func receive(ctx context.Context, o Options, all []*source.AccessUnit, fps float64) (ours, bare float64, err error) {
 	m := rtsptest.Media{Codec: all[0].Codec, FPS: fps}
 	p := all[0].Params
 	m.SPS, m.PPS = p.SPS[0], p.PPS[0]
@@ -52,7 +55,7 @@ func receive(ctx context.Context, o Options, all []*source.AccessUnit, fps float
 	var l ledger
 	srv := rtsptest.New(rtsptest.Options{Media: m, Direct: true, Around: l.around})
 	if err := srv.Start(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer srv.Stop()
 	run, stop := context.WithCancel(ctx)
@@ -65,12 +68,12 @@ func receive(ctx context.Context, o Options, all []*source.AccessUnit, fps float
 		go func() { s.Run(run); done <- struct{}{} }()
 	}
 	if err := allPlay(run, cams); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	cpu, server, units := processCPU(), l.spent(), sum(cams)
 	select {
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, 0, ctx.Err()
 	case <-time.After(time.Duration(o.SourceSeconds) * time.Second):
 	}
 	cpu, server, units = processCPU()-cpu, l.spent()-server, sum(cams)-units
@@ -79,9 +82,41 @@ func receive(ctx context.Context, o Options, all []*source.AccessUnit, fps float
 		<-done
 	}
 	if units == 0 {
-		return 0, fmt.Errorf("receive: no picture arrived")
+		return 0, 0, fmt.Errorf("receive: no picture arrived")
 	}
-	return max(0, float64(cpu-server)/1e6/(float64(units)/fps)), nil
+	bare, err = bareReceive(o, srv.URL("cam"), fps)
+	return max(0, float64(cpu-server)/1e6/(float64(units)/fps)), bare, err
+}
+
+// bareReceive measures the same receiving by libavformat alone.
+func bareReceive(o Options, url string, fps float64) (float64, error) {
+	type got struct {
+		cpu      time.Duration
+		pictures int64
+		err      error
+	}
+	all := make(chan got, o.Cameras)
+	for range o.Cameras {
+		go func() {
+			var g got
+			g.cpu, g.pictures, g.err = media.BareReceive(url, time.Duration(o.SourceSeconds)*time.Second)
+			all <- g
+		}()
+	}
+	var cpu time.Duration
+	var pictures int64
+	var err error
+	for range o.Cameras {
+		g := <-all
+		cpu, pictures, err = cpu+g.cpu, pictures+g.pictures, errors.Join(err, g.err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("bare receive: %w", err)
+	}
+	if pictures == 0 {
+		return 0, fmt.Errorf("bare receive: no picture arrived")
+	}
+	return float64(cpu) / 1e6 / (float64(pictures) / fps), nil
 }
 
 func allPlay(ctx context.Context, cams []*rtsp.Source) error {

@@ -44,9 +44,9 @@ func (s *stopwatch) lap() float64 {
 }
 
 // pipeline runs our stages over the looks and gives total milliseconds and
-// the number of detector runs. The first look is made twice and counts once:
-// it opens the decoder and fills the pools.
-func pipeline(o Options, looks []*source.AccessUnit) (Cost, int64, error) {
+// the runs of models. The warm ones come before: they open the
+// decoder, fill the pools and teach the scene.
+func pipeline(o Options, warm, looks []*source.AccessUnit) (Cost, modelUse, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	pool := media.NewFramePool()
@@ -56,17 +56,19 @@ func pipeline(o Options, looks []*source.AccessUnit) (Cost, int64, error) {
 	if o.Stages.Reset != nil {
 		o.Stages.Reset()
 	}
-	var scrap Cost
-	if err := look(o, dec, scale, looks[0], &scrap); err != nil {
-		return scrap, 0, err
+	var c, start Cost
+	for _, u := range warm {
+		if err := look(o, dec, scale, u, &start); err != nil {
+			return c, modelUse{}, err
+		}
 	}
+	c.Start = start.Scale + start.Diagnosis + start.Analytics
 	runtime.GC()
-	var c Cost
-	before := modelRuns(o)
+	before, verified := modelRuns(o), o.Stages.verified()
 	process := processCPU()
 	for _, u := range looks {
 		if err := look(o, dec, scale, u, &c); err != nil {
-			return c, 0, err
+			return c, modelUse{}, err
 		}
 	}
 	c.Runtime = max(0, float64(processCPU()-process)/1e6-c.Decode-c.Scale-c.Diagnosis-c.Analytics)
@@ -74,7 +76,17 @@ func pipeline(o Options, looks []*source.AccessUnit) (Cost, int64, error) {
 	if o.Stages.ModelRuns == nil && o.Stages.Analytics != nil && o.Stages.Detect != nil {
 		runs = int64(len(looks))
 	}
-	return c, runs, nil
+	return c, modelUse{detector: runs, verifier: o.Stages.verified() - verified}, nil
+}
+
+// modelUse counts the runs of a pass.
+type modelUse struct{ detector, verifier int64 }
+
+func (s *Stages) verified() int64 {
+	if s.VerifierRuns == nil || s.Verify == nil {
+		return 0
+	}
+	return s.VerifierRuns()
 }
 
 func modelRuns(o Options) int64 {
@@ -118,8 +130,8 @@ func look(o Options, dec *media.Decoder, scale *media.Scaler, u *source.AccessUn
 }
 
 // bareCost decodes the same key pictures with libavcodec alone and runs the
-// model as often as the pipeline did.
-func bareCost(o Options, looks []*source.AccessUnit, runs int64) (Bare, error) {
+// models as often as the pipeline did.
+func bareCost(o Options, looks []*source.AccessUnit, use modelUse) (Bare, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var b Bare
@@ -137,7 +149,10 @@ func bareCost(o Options, looks []*source.AccessUnit, runs int64) (Bare, error) {
 		return b, fmt.Errorf("bare decode: %d of %d pictures: %w", n, len(looks), err)
 	}
 	b.Decode = w.lap()
-	b.ModelRuns = float64(runs)
+	b.ModelRuns, b.VerifierRuns = float64(use.detector), float64(use.verifier)
+	if o.Stages.Verify != nil {
+		b.Model = float64(use.verifier) * timed(&w, o.Stages.Verify)
+	}
 	if o.Stages.Detect == nil {
 		return b, nil
 	}
@@ -145,15 +160,22 @@ func bareCost(o Options, looks []*source.AccessUnit, runs int64) (Bare, error) {
 	if err != nil {
 		return b, err
 	}
-	o.Stages.Detect(small) // opens what it opens
+	run := timed(&w, func() { o.Stages.Detect(small) })
+	b.Model += run * float64(use.detector)
+	b.EachLook = run * float64(len(looks))
+	return b, nil
+}
+
+// timed is the mean of a few runs, in milliseconds; the first one, which opens
+// what there is to open, does not count.
+func timed(w *stopwatch, f func()) float64 {
 	const tries = 5
+	f()
 	w.start()
 	for range tries {
-		o.Stages.Detect(small)
+		f()
 	}
-	run := w.lap() / tries
-	b.Model, b.EachLook = run*float64(runs), run*float64(len(looks))
-	return b, nil
+	return w.lap() / tries
 }
 
 // smallOf decodes a unit to the size of the detector's input.
@@ -222,11 +244,11 @@ func nvrCost(o Options, all []*source.AccessUnit, fps float64) (NVR, error) {
 
 // per turns totals into figures per second of video.
 func (c Cost) per(s float64) Cost {
-	return Cost{Decode: c.Decode / s, Scale: c.Scale / s, Diagnosis: c.Diagnosis / s, Analytics: c.Analytics / s, Runtime: c.Runtime / s}
+	return Cost{Decode: c.Decode / s, Scale: c.Scale / s, Diagnosis: c.Diagnosis / s, Analytics: c.Analytics / s, Runtime: c.Runtime / s, Start: c.Start}
 }
 
 func (b Bare) per(s float64) Bare {
-	return Bare{Decode: b.Decode / s, Model: b.Model / s, ModelRuns: b.ModelRuns / s, EachLook: b.EachLook / s}
+	return Bare{Decode: b.Decode / s, Model: b.Model / s, ModelRuns: b.ModelRuns / s, VerifierRuns: b.VerifierRuns / s, EachLook: b.EachLook / s}
 }
 
 func (n NVR) per(s float64) NVR { return NVR{Decode: n.Decode / s, Detect: n.Detect / s} }

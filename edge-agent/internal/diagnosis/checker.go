@@ -50,6 +50,7 @@ func (r Report) Result() analytic.Result {
 type Checker struct {
 	cfg    Config
 	last   *picture.Gray
+	spare  *picture.Gray // the look before last, written over by the next
 	lastAt time.Time
 	levels map[edgev1.Diagnosis]*level
 	since  time.Time // of health
@@ -89,7 +90,7 @@ func (k *Checker) SetReference(p *picture.YUV) error {
 	if err := p.Check(); err != nil {
 		return fmt.Errorf("set view reference: %w", err)
 	}
-	v := measure(p, nil)
+	v := measure(p, nil, nil)
 	k.anchor, k.anchorMu = v.grid, v.num.Mean
 	k.Relearn()
 	return nil
@@ -113,9 +114,9 @@ func (k *Checker) Look(s Sample) Report {
 	if !k.lastAt.IsZero() {
 		dt = min(max(s.At.Sub(k.lastAt).Seconds(), 0), k.cfg.MaxGapS)
 	}
-	v := measure(s.Small, k.last)
+	v := measure(s.Small, k.last, k.spare)
 	shows, judged := k.faults(&v, s, dt)
-	k.last, k.lastAt = v.small, s.At
+	k.spare, k.last, k.lastAt = k.last, v.small, s.At
 	bad, healthy := "", true
 	for _, d := range order() {
 		if !judged[d] {

@@ -52,9 +52,13 @@ type view struct {
 	num   Numbers
 }
 
-// measure reads the small picture; last is the look before or nil.
-func measure(p *picture.YUV, last *picture.Gray) view {
-	v := view{small: picture.NewGray(p.W, p.H)}
+// measure reads the small picture; last is the look before or nil, and room a
+// picture that nobody needs any more, to be written over, or nil.
+func measure(p *picture.YUV, last, room *picture.Gray) view {
+	if room == nil || room.W != p.W || room.H != p.H {
+		room = picture.NewGray(p.W, p.H)
+	}
+	v := view{small: room}
 	var hist [256]int
 	lut := stretch(p.FullRange)
 	for y := range p.H {

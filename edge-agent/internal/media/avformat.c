@@ -1,5 +1,8 @@
 #include "avformat.h"
 
+#include <time.h>
+#include <libavutil/time.h>
+
 jx_demuxer *jx_demux_open(const char *path, int *averror, const char **why)
 {
 	jx_demuxer *d = av_mallocz(sizeof(*d));
@@ -172,4 +175,43 @@ void jx_mux_close(jx_muxer *m)
 	avformat_free_context(m->ctx);
 	av_packet_free(&m->packet);
 	av_free(m);
+}
+
+static int64_t thread_cpu(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// jx_bare_receive reads an RTSP stream over TCP for some seconds and drops its
+// packets; the cost is that of this thread from the first packet on.
+void jx_bare_receive(const char *url, double seconds, jx_received *out)
+{
+	AVFormatContext *ctx = NULL;
+	AVDictionary *opts = NULL;
+	AVPacket *p = av_packet_alloc();
+	int64_t cpu = 0, until = 0;
+	memset(out, 0, sizeof(*out));
+	out->averror = AVERROR(ENOMEM);
+	if (!p)
+		return;
+	av_dict_set(&opts, "rtsp_transport", "tcp", 0);
+	av_dict_set(&opts, "timeout", "5000000", 0);
+	out->averror = avformat_open_input(&ctx, url, NULL, &opts);
+	av_dict_free(&opts);
+	while (out->averror >= 0 && (out->averror = av_read_frame(ctx, p)) >= 0) {
+		av_packet_unref(p);
+		if (!until) {
+			cpu = thread_cpu();
+			until = av_gettime_relative() + (int64_t)(seconds * 1e6);
+			continue;
+		}
+		out->packets++;
+		if (av_gettime_relative() >= until)
+			break;
+	}
+	out->cpu_ns = thread_cpu() - cpu;
+	avformat_close_input(&ctx);
+	av_packet_free(&p);
 }

@@ -28,4 +28,12 @@ int jx_mux_write(jx_muxer *m, const uint8_t *data, int size, int64_t pts_ticks, 
 int jx_mux_take(jx_muxer *m, uint8_t **out);
 int jx_mux_finish(jx_muxer *m, uint8_t **out);
 void jx_mux_close(jx_muxer *m);
+// What receiving costs libavformat alone; see jx_bare_receive.
+typedef struct jx_received {
+	int64_t cpu_ns, packets;
+	int averror;
+} jx_received;
+
+void jx_bare_receive(const char *url, double seconds, jx_received *out);
+
 #endif

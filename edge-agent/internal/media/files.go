@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -46,6 +47,23 @@ func OpenFile(path string) (*Demuxer, error) {
 	}
 	m.asm = source.NewAssembler(m.codec, nil, nil, nil)
 	return m, nil
+}
+
+// BareReceive reads an RTSP stream over TCP with libavformat alone for some
+// time and gives the CPU time that took and the pictures that came. It keeps
+// its thread busy or waiting all that time.
+func BareReceive(url string, d time.Duration) (cpu time.Duration, pictures int64, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	u := C.CString(url)
+	defer C.free(unsafe.Pointer(u))
+	C.av_log_set_level(C.AV_LOG_QUIET)
+	var out C.jx_received
+	C.jx_bare_receive(u, C.double(d.Seconds()), &out)
+	if out.averror < 0 {
+		return 0, 0, fmt.Errorf("receive %s: libav code %d", url, int(out.averror))
+	}
+	return time.Duration(out.cpu_ns), int64(out.packets), nil
 }
 
 // Codec tells the coding, FPS the declared rate of pictures.

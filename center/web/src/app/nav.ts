@@ -1,5 +1,5 @@
 // The sidebar: only pages that exist, in the order of the day's work.
-import { Activity, FilePlus2, FormInput, Route, Workflow, Blocks, BookOpen, DatabaseZap, KeySquare, ListTree, Plug, UsersRound, Webhook, AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, CalendarSearch, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video } from 'lucide-vue-next'
+import { Activity, FilePlus2, FormInput, Route, Workflow, Blocks, BookOpen, DatabaseZap, KeySquare, ListTree, Plug, UsersRound, Webhook, AlarmClock, ArrowDownUp, BadgeCheck, CalendarDays, CalendarSearch, ListChecks, Scale, BellRing, ChartColumn, ClipboardList, Cpu, Grid2x2, House, Inbox, KeyRound, LogIn, MapPinned, MessageSquareText, MonitorSmartphone, RadioTower, ScanEye, ScanSearch, ScrollText, Send, ShieldAlert, ShieldCheck, Store, UserCog, UserRoundCheck, UserRoundKey, Network, Video, TableProperties, SlidersHorizontal } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -25,6 +25,7 @@ export const nav: { group: string; items: NavItem[] }[] = [
     group: '非现监管',
     items: [
       { name: 'alerts', label: '预警研判', icon: ScanEye, perm: ['alert.view'], key: 'A' },
+      { name: 'alertResults', label: '巡检记录', icon: TableProperties, perm: ['alert.view'] },
       { name: 'orders', label: '非现工单', icon: ClipboardList, perm: ['order.view'], key: 'W' },
       { name: 'notices', label: '告知与反馈', icon: MessageSquareText, perm: ['notice.view'] },
       { name: 'patrol', label: '排摸巡检', icon: CalendarSearch, perm: ['patrol.view'] },
@@ -57,6 +58,7 @@ export const nav: { group: string; items: NavItem[] }[] = [
       { name: 'flowMonitor', label: '流程监控', icon: Activity, perm: ['workflow.monitor'] },
       { name: 'flowProcesses', label: '流程设计', icon: Workflow, perm: ['workflow.design'] },
       { name: 'forms', label: '表单设计', icon: FormInput, perm: ['form.design'] },
+      { name: 'alertRules', label: '预警规则', icon: SlidersHorizontal, perm: ['alert.rule'] },
       { name: 'orderRules', label: '工单规则', icon: ClipboardList, perm: ['order.rule'] },
       { name: 'deadlineRules', label: '期限规则', icon: Scale, perm: ['deadline.manage'] },
     ],

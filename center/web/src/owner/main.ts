@@ -3,7 +3,7 @@
 // number.
 import '../shared/tokens.css'
 import '../shared/base.css'
-import '../phone/phone.css'
+import '../shared/phone.css'
 import { createApp } from 'vue'
 import { createRouter, createWebHistory } from 'vue-router'
 import App from './App.vue'

@@ -248,7 +248,7 @@ export interface Shop {
 }
 
 export type AlertKind = 'stacking' | 'frontage' | 'sign' | 'picture'
-export type AlertState = 'pending' | 'later' | 'confirmed' | 'rejected' | 'selfResolved' | 'merged'
+export type AlertState = 'pending' | 'later' | 'confirmed' | 'rejected' | 'selfResolved' | 'merged' | 'recorded' | 'updated' | 'withdrawn'
 export type RejectReason = 'lighting' | 'person' | 'vehicle' | 'permitted' | 'wrongZone' | 'other'
 
 export interface Alert {
@@ -265,6 +265,14 @@ export interface Alert {
   zoneName?: string
   shopId?: string
   shopName?: string
+  bindRule?: 'zone' | 'nearest' | 'person'
+  bindReason?: string
+  seenKind?: AlertKind
+  finding?: string
+  registered?: string
+  seenCount?: number
+  look?: number
+  survey?: boolean
   score: number
   since: string
   confirmedAt: string
@@ -378,7 +386,8 @@ export interface AlertDetail extends Alert {
   }
   cause?: string
   chain?: { digest?: Fact; received?: Fact; legal?: Fact; picture?: Fact }
-  history?: { at: string; actor: string; act: string; text: string }[] | null
+  history?: { at: string; actor: string; act: string; text: string; was?: string; became?: string }[] | null
+  rule?: { id: string; kind: string; cameraName?: string; version: number; autoScore: number; mergeMinutes: number; nearestM: number }
   recent?: { id: string; day: string; state: AlertState; thumb?: string }[] | null
 }
 
@@ -387,6 +396,8 @@ export interface AlertCounts {
   later: number
   mine: number
   today: number
+  unclaimed?: number
+  changes?: number
   confirmRate?: number
   medianSeconds?: number
 }

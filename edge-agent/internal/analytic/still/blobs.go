@@ -1,6 +1,7 @@
 package still
 
 import (
+	"encoding/binary"
 	"math"
 	"time"
 
@@ -19,9 +20,13 @@ func (e *Engine) blobs() []shape {
 			t.shape.each(w, h, func(i, _ int) { k.label[i] = 1 })
 		}
 	}
-	for i, a := range e.acc {
-		grown[i] = 0
-		if k.label[i] == 0 && time.Duration(a)*10*time.Millisecond >= bornAfter && k.change[i] != 0 {
+	const born = uint16(bornAfter / (10 * time.Millisecond))
+	clear(grown)
+	for i := 0; i < len(grown); i++ {
+		for i+8 <= len(grown) && binary.LittleEndian.Uint64(k.change[i:]) == 0 {
+			i += 8
+		}
+		if i < len(grown) && k.change[i] != 0 && k.label[i] == 0 && e.acc[i] >= born {
 			grown[i], any = 1, true
 		}
 	}

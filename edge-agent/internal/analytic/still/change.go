@@ -1,6 +1,11 @@
 package still
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+
+	"jiexun/edge-agent/internal/pixel"
+)
 
 // Limits of the change test, in luma steps of 255 and as correlation.
 const (
@@ -11,7 +16,6 @@ const (
 	chromaLeast = 12
 	corrStrong  = 0.55
 	corrWeak    = 0.80
-	corrRadius  = 3
 	texture     = 40 // variance from which a window counts as textured
 	growPx      = 5  // weak pixels join strong ones over this distance
 )
@@ -26,6 +30,11 @@ type scratch struct {
 	samples           []sample
 	ratios            []float64
 	profA, profB      []float32
+	wide              []byte    // a row
+	corr              []float32 // w x h, of suspects only
+	room              []int32   // five rows
+	blocks            []int32   // three sums for each block of light
+	edges             []uint32  // a row or column
 }
 
 func newScratch(w, h int) scratch {
@@ -34,6 +43,7 @@ func newScratch(w, h int) scratch {
 		change: make([]byte, n), raw: make([]byte, n), hold: make([]byte, n), spread: make([]byte, spreadRoom(w, h, max(quietPx, joinPx))),
 		chroma: make([]byte, c), label: make([]int32, n),
 		profA: make([]float32, max(w, h)), profB: make([]float32, max(w, h)),
+		ratios: make([]float64, 0, (w/block)*(h/block)), wide: make([]byte, w), corr: make([]float32, n), room: make([]int32, 5*w), blocks: make([]int32, 3*(w/block)*(h/block)), edges: make([]uint32, max(w, h)),
 	}
 }
 
@@ -42,104 +52,50 @@ func newScratch(w, h int) scratch {
 // (shadow, reflection of even light) keeps texture and hue and is not marked.
 func (e *Engine) markChange() float64 {
 	k := &e.work
-	e.chromaChange()
-	for y := range e.h {
-		o := y * e.w
-		n, r, dev := e.norm.y[o:o+e.w], e.ref.y8[o:o+e.w], e.ref.dev[o:o+e.w]
-		ch := k.chroma[(y/2)*e.cw:]
-		raw := k.raw[o : o+e.w]
-		for x, v := range n {
-			d := int(v) - int(r[x])
-			a := d
-			if a < 0 {
-				a = -a
-			}
-			c := ch[x>>1]
-			t := min(max(lumaLeast, 3*int(dev[x]>>8)), lumaMost)
-			if a*5 <= t*3 && c <= 2*chromaLeast {
-				raw[x] = 0
-				continue
-			}
-			raw[x] = e.weigh(x, y, d, a, t, int(c), int(v), int(r[x]))
+	now := pixel.Picture{W: e.w, H: e.h, Y: e.norm.y, U: e.norm.u, V: e.norm.v}
+	ref := pixel.Reference{Y: e.ref.y8, U: e.ref.u, V: e.ref.v, Dev: e.ref.dev}
+	pixel.Hue(k.chroma, now, ref, chromaLeast/2)
+	pixel.Suspect(k.raw, now, ref, k.chroma, k.wide, pixel.Limits{Least: lumaLeast, Most: lumaMost, Hue: 2 * chromaLeast})
+	pixel.Correlate(k.corr, now, ref, k.raw, k.room, texture)
+	for i := 0; i < len(k.raw); i++ {
+		// Most pixels are no suspects: pass over them eight at a time.
+		for i+8 <= len(k.raw) && binary.LittleEndian.Uint64(k.raw[i:]) == 0 {
+			i += 8
 		}
+		if i == len(k.raw) {
+			break
+		}
+		if k.raw[i] == 0 {
+			continue
+		}
+		v, r := int(e.norm.y[i]), int(e.ref.y8[i])
+		t := min(max(lumaLeast, 3*int(e.ref.dev[i]>>8)), lumaMost)
+		hue := int(k.chroma[(i/e.w/2)*e.cw+i%e.w/2])
+		k.raw[i] = weigh(v, r, t, hue, k.corr[i])
 	}
 	return e.hysteresis()
 }
 
-// weigh decides one pixel: 2 surely another surface, 1 perhaps, 0 not.
-func (e *Engine) weigh(x, y, d, a, t, c, v, r int) byte {
-	if c > 5*chromaLeast/2 {
+// weigh decides one pixel: 2 surely another surface, 1 perhaps, 0 not. v is
+// its luma, r the reference's, t its limit, hue its change of colour and corr
+// the correlation of texture around it.
+func weigh(v, r, t, hue int, corr float32) byte {
+	d, a := v-r, abs(v-r)
+	if hue > 5*chromaLeast/2 {
 		return 2
 	}
 	if a*5 <= t*3 {
 		return 1
 	}
-	corr, textured := e.correlate(x, y)
+	textured := corr != pixel.NoTexture
 	outright := d > lumaBright || d < -40 && float64(v) < darkRatio*float64(r)
-	if a > t && (outright && (!textured || corr < corrWeak) || c > chromaLeast || textured && corr < corrStrong) {
+	if a > t && (outright && (!textured || corr < corrWeak) || hue > chromaLeast || textured && corr < corrStrong) {
 		return 2
 	}
-	if textured && corr < corrWeak || c > chromaLeast/2 || a > t && a > 35 && !textured {
+	if textured && corr < corrWeak || hue > chromaLeast/2 || a > t && a > 35 && !textured {
 		return 1
 	}
 	return 0
-}
-
-// correlate compares the texture around a pixel with the reference's.
-func (e *Engine) correlate(x, y int) (corr float32, textured bool) {
-	x0, x1 := max(x-corrRadius, 0), min(x+corrRadius+1, e.w)
-	y0, y1 := max(y-corrRadius, 0), min(y+corrRadius+1, e.h)
-	var sa, sb, saa, sbb, sab int32
-	for yy := y0; yy < y1; yy++ {
-		p := e.norm.y[yy*e.w+x0 : yy*e.w+x1]
-		q := e.ref.y8[yy*e.w+x0 : yy*e.w+x1]
-		q = q[:len(p)]
-		for i, v := range p {
-			a, b := int32(v), int32(q[i])
-			sa += a
-			sb += b
-			saa += a * a
-			sbb += b * b
-			sab += a * b
-		}
-	}
-	n := float32((x1 - x0) * (y1 - y0))
-	fa, fb := float32(sa)/n, float32(sb)/n
-	va, vb := float32(saa)/n-fa*fa, float32(sbb)/n-fb*fb
-	// Texture is relative: a thing in half the light shows half of it. The
-	// sensor's noise is taken off, or else it would pass for texture.
-	noise := float32(e.ref.dev[y*e.w+x]) / 256
-	noise *= 1.6 * noise
-	scale := max(fb, 16) / max(fa, 16)
-	va = max(va-noise, 0)
-	if max(va*scale*scale, vb) < texture+noise {
-		return 1, false
-	}
-	// A floor on both keeps what is left of it in flat windows from deciding.
-	va, vb = va+4, vb+4
-	return (float32(sab)/n - fa*fb) / sqrt32(va*vb), true
-}
-
-// chromaChange fills work.chroma with how much hue and saturation differ; a
-// shadow dims colour in step with light and so counts little.
-func (e *Engine) chromaChange() {
-	for y := range e.ch {
-		ly := min(2*y, e.h-1) * e.w
-		for x := range e.cw {
-			i, l := y*e.cw+x, ly+min(2*x, e.w-1)
-			u, v := int(e.norm.u[i])-128, int(e.norm.v[i])-128
-			ru, rv := int(e.ref.u[i]>>8)-128, int(e.ref.v[i]>>8)-128
-			c := abs(u-ru) + abs(v-rv)
-			if c > chromaLeast/2 {
-				p, q := int(e.norm.y[l]), max(int(e.ref.y8[l]), 8)
-				if p < q {
-					p = max(p, q/4)
-					c = min(c, abs(u-ru*p/q)+abs(v-rv*p/q))
-				}
-			}
-			e.work.chroma[i] = byte(min(c, 255))
-		}
-	}
 }
 
 // hysteresis drops lone strong pixels, lets strong ones grow over weak ones,
@@ -152,6 +108,9 @@ func (e *Engine) hysteresis() float64 {
 		for x := 1; x < w-1; x++ {
 			i := y*w + x
 			if k.raw[i] != 2 {
+				for x+8 < w-1 && binary.LittleEndian.Uint64(k.raw[i+1:])&0x0202020202020202 == 0 {
+					x, i = x+8, i+8
+				}
 				continue
 			}
 			n := 0

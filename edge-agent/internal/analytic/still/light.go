@@ -3,6 +3,8 @@ package still
 import (
 	"slices"
 	"time"
+
+	"jiexun/edge-agent/internal/pixel"
 )
 
 // block is the side of the squares over which brightness is compared.
@@ -31,26 +33,15 @@ type sample struct{ x, y, r, wt float64 }
 // of factors that outliers (things, people, shadows) do not bend.
 func (e *Engine) fitLight() light {
 	s := e.work.samples[:0]
-	for by := 0; by+block <= e.h; by += block {
-		for bx := 0; bx+block <= e.w; bx += block {
-			var c, r, n int
-			for y := by; y < by+block; y += 2 {
-				o := y*e.w + bx
-				cur, ref, acc := e.cur.y[o:o+block], e.ref.y8[o:o+block], e.acc[o:o+block]
-				for x, v := range cur {
-					if acc[x] == 0 && v < 250 && ref[x] < 250 {
-						c += int(v)
-						r += int(ref[x])
-						n++
-					}
-				}
-			}
-			if n >= block*block/6 {
-				s = append(s, sample{
-					x: float64(bx) + block/2, y: float64(by) + block/2,
-					r: float64(r+3*n) / float64(c+3*n), wt: 1,
-				})
-			}
+	sums := e.work.blocks
+	pixel.Blocks(sums, e.cur.y, e.ref.y8, e.acc, e.w, e.h, block)
+	for i := range len(sums) / 3 {
+		c, r, n := sums[3*i], sums[3*i+1], sums[3*i+2]
+		if n >= block*block/6 {
+			s = append(s, sample{
+				x: float64(i%(e.w/block)*block) + block/2, y: float64(i/(e.w/block)*block) + block/2,
+				r: float64(r+3*n) / float64(c+3*n), wt: 1,
+			})
 		}
 	}
 	e.work.samples = s
@@ -139,20 +130,10 @@ func (e *Engine) fitChroma(l light) light {
 // normalise brings the current picture into the reference's light.
 func (e *Engine) normalise() {
 	l := &e.light
-	for y := range e.h {
-		row, out := e.cur.y[y*e.w:(y+1)*e.w], e.norm.y[y*e.w:(y+1)*e.w]
-		f, step := (l.a<<8)+l.by*int32(y), l.bx
-		for x, v := range row {
-			k := min(max(f>>8, 400), 40960)
-			out[x] = byte(min((int32(v)*k+2048)>>12, 255))
-			f += step
-		}
-	}
+	pixel.Gain(e.norm.y, e.cur.y, e.w, e.h, l.a, l.bx, l.by)
 	g := l.inv(e.w/2, e.h/2)
-	for i := range e.cur.u {
-		e.norm.u[i] = clamp((int32(e.cur.u[i])-128)*g>>12 + 128 - l.offU)
-		e.norm.v[i] = clamp((int32(e.cur.v[i])-128)*g>>12 + 128 - l.offV)
-	}
+	pixel.GainHue(e.norm.u, e.cur.u, g, l.offU)
+	pixel.GainHue(e.norm.v, e.cur.v, g, l.offV)
 }
 
 // frozenState remembers the last picture that differed.
@@ -163,27 +144,16 @@ type frozenState struct {
 
 // gate refuses pictures that cannot be judged at all.
 func (e *Engine) gate(at time.Time) string {
-	bright, black, differ := 0, 0, 0
 	f := &e.frozen
 	fresh := len(f.prev) != len(e.cur.y)
 	if fresh {
 		f.prev = make([]byte, len(e.cur.y))
 	}
-	for i, v := range e.cur.y {
-		if v >= 252 {
-			bright++
-		} else if v <= 6 {
-			black++
-		}
-		if d := int(v) - int(f.prev[i]); d > 1 || d < -1 {
-			differ++
-		}
-	}
+	bright, black, differ := pixel.Gate(e.cur.y, f.prev)
 	n := len(e.cur.y)
 	if fresh || differ*5000 >= n {
 		f.since = at
 	}
-	copy(f.prev, e.cur.y)
 	switch {
 	case bright*100 > 35*n:
 		return ReasonSaturated

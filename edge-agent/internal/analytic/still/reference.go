@@ -1,11 +1,13 @@
 package still
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
 
 	"jiexun/edge-agent/internal/picture"
+	"jiexun/edge-agent/internal/pixel"
 )
 
 // learnTau is the time constant with which the reference follows the scene
@@ -212,10 +214,13 @@ func (e *Engine) scaled(at time.Time, frame *picture.YUV) view {
 // learn lets the reference follow the scene where nothing is pending, and
 // follow only the light where something is.
 func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
-	hold := e.work.hold
-	for i, c := range e.work.change {
-		hold[i] = 0
-		if c != 0 || e.acc[i] > 0 {
+	hold, change := e.work.hold, e.work.change
+	clear(hold)
+	for i := 0; i < len(change); i++ {
+		for i+8 <= len(change) && binary.LittleEndian.Uint64(change[i:]) == 0 && idle(e.acc[i:i+8:i+8]) {
+			i += 8
+		}
+		if i < len(change) && (change[i] != 0 || e.acc[i] > 0) {
 			hold[i] = 1
 		}
 	}
@@ -226,20 +231,10 @@ func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
 	}
 	spread(hold, e.work.spread, e.w, e.h, quietPx)
 	a := int32(65536 * min(dt, learnTau/4) / learnTau)
-	for y := range e.h {
-		e.learnRow(y, hold[y*e.w:(y+1)*e.w], a)
-	}
-	for y := range e.ch {
-		for x := range e.cw {
-			c := y*e.cw + x
-			if hold[min(2*y, e.h-1)*e.w+min(2*x, e.w-1)] != 0 {
-				continue
-			}
-			du, dv := int32(e.cur.u[c])<<8-int32(e.ref.u[c]), int32(e.cur.v[c])<<8-int32(e.ref.v[c])
-			e.ref.u[c] = uint16(int32(e.ref.u[c]) + (du*a)>>16)
-			e.ref.v[c] = uint16(int32(e.ref.v[c]) + (dv*a)>>16)
-		}
-	}
+	e.followLight(hold, a)
+	pixel.Learn(e.ref.y, e.ref.y8, e.ref.dev, e.cur.y, e.norm.y, e.acc, hold, a, a/4>>4)
+	pixel.LearnHue(e.ref.u, e.cur.u, hold, e.w, e.h, a)
+	pixel.LearnHue(e.ref.v, e.cur.v, hold, e.w, e.h, a)
 	if at.Sub(e.bigAt) >= bigEvery {
 		e.bigAt = at
 		e.copyBig(e.scaled(at, frame), hold)
@@ -247,29 +242,19 @@ func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
 	e.absorbTracks(at, frame)
 }
 
-// learnRow is learn for the luma of one row. a is the share of the way to go,
-// in 65536ths and at most a quarter, so that every product fits 32 bits.
-func (e *Engine) learnRow(y int, hold []byte, a int32) {
-	n := len(hold)
-	o := y * e.w
-	ref, ref8, dev := e.ref.y[o:o+n:o+n], e.ref.y8[o:o+n:o+n], e.ref.dev[o:o+n:o+n]
-	cur, norm, acc := e.cur.y[o:o+n:o+n], e.norm.y[o:o+n:o+n], e.acc[o:o+n:o+n]
-	slow := a / 4 >> 4
-	for x, held := range hold {
-		r := int32(ref[x])
-		if held == 0 {
-			r += (int32(cur[x])<<8 - r) * a >> 16
-		} else {
-			want := int64(r) * int64(e.light.at(x, y)) >> 12
-			r = int32(min(max(int64(r)+(want-int64(r))*int64(a)>>16, 0), 255<<8))
+// followLight lets what is held follow the light alone. a is the share of the
+// way to go, in 65536ths.
+func (e *Engine) followLight(hold []byte, a int32) {
+	for i := 0; i < len(hold); i++ {
+		for i+8 <= len(hold) && binary.LittleEndian.Uint64(hold[i:]) == 0 {
+			i += 8
 		}
-		ref[x] = uint16(r)
-		ref8[x] = byte(r >> 8)
-		if acc[x] == 0 {
-			d := int32(norm[x]) - r>>8
-			v := int32(dev[x])
-			dev[x] = uint16(v + (min(max(d, -d), 60)<<8-v)*slow>>12)
+		if i == len(hold) || hold[i] == 0 {
+			continue
 		}
+		r := int64(e.ref.y[i])
+		want := r * int64(e.light.at(i%e.w, i/e.w)) >> 12
+		e.ref.y[i] = uint16(min(max(r+(want-r)*int64(a)>>16, 0), 255<<8))
 	}
 }
 

@@ -1,6 +1,11 @@
 package still
 
-import "time"
+import (
+	"math"
+	"time"
+
+	"jiexun/edge-agent/internal/pixel"
+)
 
 const (
 	shiftMax    = 24              // pixels at working size that a shift is searched over
@@ -14,60 +19,59 @@ type shiftState struct {
 	dx, dy int
 }
 
-// profile sums the strength of edges along lines; dir 0 gives one value per
-// column, dir 1 one per row. The local mean is taken off.
-func profile(out []float32, p []byte, w, h, dir int) []float32 {
-	n := w
-	if dir == 1 {
-		n = h
+// across and down are the strength of edges along columns and rows, a profile
+// of the scene in which a shift shows as a shift.
+func (k *scratch) across(out []float32, p []byte, w, h int) []float32 {
+	pixel.EdgesAcross(k.edges, p, w, h)
+	return floats(out[:w], k.edges)
+}
+
+func (k *scratch) down(out []float32, p []byte, w, h int) []float32 {
+	pixel.EdgesDown(k.edges, p, w, h)
+	return floats(out[:h], k.edges)
+}
+
+func floats(out []float32, sum []uint32) []float32 {
+	for i := range out {
+		out[i] = float32(sum[i])
 	}
-	raw := out[:n]
-	clear(raw)
-	for y := 1; y < h-1; y += 2 {
-		if dir == 0 {
-			row := p[y*w : (y+1)*w]
-			sum, left, right := raw[1:w-1], row[:w-2], row[2:]
-			for x := range sum {
-				d := int32(right[x]) - int32(left[x])
-				sum[x] += float32(max(d, -d))
-			}
-			continue
-		}
-		up, down := p[(y-1)*w:y*w], p[(y+1)*w:(y+2)*w]
-		var s int32
-		for x := 0; x < w; x += 2 {
-			d := int32(up[x]) - int32(down[x])
-			s += max(d, -d)
-		}
-		raw[y] = float32(s)
-		if y+1 < h-1 {
-			raw[y+1] = float32(s)
-		}
-	}
-	return raw
+	return out
 }
 
 // bestShift finds the shift of b against a, and the correlation there and at
 // no shift.
 func bestShift(a, b []float32) (shift int, best, zero float32) {
 	m := min(shiftMax, len(a)/4)
+	n := len(a) - 2*m
+	at := a[m : m+n : m+n]
+	// The sums of b's window follow from the window before.
+	var sa, saa, sb, sbb float64
+	for i, p := range at {
+		q := float64(b[i])
+		sa, saa, sb, sbb = sa+float64(p), saa+float64(p)*float64(p), sb+q, sbb+q*q
+	}
+	va := saa - sa*sa/float64(n)
 	best = -2
 	for s := -m; s <= m; s++ {
-		var sa, sb, saa, sbb, sab, n float32
-		for i := m; i < len(a)-m; i++ {
-			p, q := a[i], b[i+s]
-			sa, sb, saa, sbb, sab, n = sa+p, sb+q, saa+p*p, sbb+q*q, sab+p*q, n+1
+		w := b[m+s : m+s+n : m+s+n]
+		var sab float32
+		for i, p := range at {
+			sab += p * w[i]
 		}
-		va, vb := saa-sa*sa/n, sbb-sb*sb/n
+		vb := sbb - sb*sb/float64(n)
 		if va <= 0 || vb <= 0 {
 			return 0, 0, 0
 		}
-		c := (sab - sa*sb/n) / sqrt32(va*vb)
+		c := float32((float64(sab) - sa*sb/float64(n)) / math.Sqrt(va*vb))
 		if s == 0 {
 			zero = c
 		}
 		if c > best {
 			best, shift = c, s
+		}
+		if s < m {
+			out, in := float64(w[0]), float64(b[m+s+n])
+			sb, sbb = sb+in-out, sbb+in*in-out*out
 		}
 	}
 	return shift, best, zero
@@ -78,8 +82,8 @@ func bestShift(a, b []float32) (shift int, best, zero float32) {
 // is learned anew around them.
 func (e *Engine) checkShift(at time.Time) bool {
 	k := &e.work
-	dx, bx, zx := bestShift(profile(k.profA, e.ref.y8, e.w, e.h, 0), profile(k.profB, e.norm.y, e.w, e.h, 0))
-	dy, by, zy := bestShift(profile(k.profA, e.ref.y8, e.w, e.h, 1), profile(k.profB, e.norm.y, e.w, e.h, 1))
+	dx, bx, zx := bestShift(k.across(k.profA, e.ref.y8, e.w, e.h), k.across(k.profB, e.norm.y, e.w, e.h))
+	dy, by, zy := bestShift(k.down(k.profA, e.ref.y8, e.w, e.h), k.down(k.profB, e.norm.y, e.w, e.h))
 	off := func(d int, best, zero float32) bool {
 		return (d > 1 || d < -1) && best > 0.6 && best > zero+0.12
 	}

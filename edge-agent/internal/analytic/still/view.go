@@ -1,99 +1,49 @@
 package still
 
-import "jiexun/edge-agent/internal/picture"
+import (
+	"jiexun/edge-agent/internal/picture"
+	"jiexun/edge-agent/internal/pixel"
+)
 
 // view is a tight 4:2:0 picture with full-range luma.
 type view struct {
 	w, h, cw, ch int
 	y, u, v      []byte
+	luma, chroma *pixel.Shrinker
 }
 
 func newView(w, h int) view {
 	cw, ch := (w+1)/2, (h+1)/2
-	return view{w: w, h: h, cw: cw, ch: ch, y: make([]byte, w*h), u: make([]byte, cw*ch), v: make([]byte, cw*ch)}
+	return view{
+		w: w, h: h, cw: cw, ch: ch, y: make([]byte, w*h), u: make([]byte, cw*ch), v: make([]byte, cw*ch),
+		luma: new(pixel.Shrinker), chroma: new(pixel.Shrinker),
+	}
 }
 
 // take fills the view from a picture of any size by averaging areas.
 func (v view) take(p *picture.YUV) {
-	shrink(v.y, v.w, v.h, p.Y, p.W, p.H, p.YStride)
+	luma, chroma := &straight, &straight
+	if !p.FullRange {
+		luma, chroma = &stretchLuma, &stretchChroma
+	}
+	v.luma.Plane(v.y, v.w, v.h, p.Y, p.W, p.H, p.YStride, luma)
 	pcw, pch := (p.W+1)/2, (p.H+1)/2
-	shrink(v.u, v.cw, v.ch, p.U, pcw, pch, p.CStride)
-	shrink(v.v, v.cw, v.ch, p.V, pcw, pch, p.CStride)
-	if p.FullRange {
-		return
-	}
-	var luma, chroma [256]byte
-	for i := range luma {
-		luma[i] = clamp(((int32(i)-16)*255 + 109) / 219)
-		chroma[i] = clamp(128 + (int32(i)-128)*255/224)
-	}
-	for i, s := range v.y {
-		v.y[i] = luma[s]
-	}
-	for i := range v.u {
-		v.u[i], v.v[i] = chroma[v.u[i]], chroma[v.v[i]]
-	}
+	v.chroma.Plane(v.u, v.cw, v.ch, p.U, pcw, pch, p.CStride, chroma)
+	v.chroma.Plane(v.v, v.cw, v.ch, p.V, pcw, pch, p.CStride, chroma)
 }
 
-// shrink resamples one plane. Each target pixel is the mean of the source
-// pixels that it covers (at least one).
-func shrink(dst []byte, dw, dh int, src []byte, sw, sh, stride int) {
-	if dw == sw && dh == sh {
-		for y := range dh {
-			copy(dst[y*dw:(y+1)*dw], src[y*stride:])
-		}
-		return
-	}
-	lo, hi := spans(dw, sw), spans(dh, sh)
-	sum := make([]uint32, sw)
-	// Dividing by a handful of areas is multiplying by their inverses; exact,
-	// since sums stay far below 2^32 divided by the area.
-	var inv [64]uint64
-	for m := 1; m < len(inv); m++ {
-		inv[m] = (1<<32 + uint64(m) - 1) / uint64(m)
-	}
-	for y := range dh {
-		y0, y1 := hi[y][0], hi[y][1]
-		row := src[y0*stride : y0*stride+sw]
-		for x, s := range row {
-			sum[x] = uint32(s)
-		}
-		for yy := y0 + 1; yy < y1; yy++ {
-			row = src[yy*stride : yy*stride+sw]
-			for x, s := range row {
-				sum[x] += uint32(s)
-			}
-		}
-		n := uint32(y1 - y0)
-		out := dst[y*dw : (y+1)*dw]
-		for x := range out {
-			x0, x1 := lo[x][0], lo[x][1]
-			s := sum[x0]
-			for xx := x0 + 1; xx < x1; xx++ {
-				s += sum[xx]
-			}
-			m := n * uint32(x1-x0)
-			if m < uint32(len(inv)) {
-				out[x] = byte(uint64(s+m/2) * inv[m] >> 32)
-			} else {
-				out[x] = byte((s + m/2) / m)
-			}
-		}
-	}
-}
+// Tables from a picture's values to full range.
+var (
+	straight      = table(func(i int32) int32 { return i })
+	stretchLuma   = table(func(i int32) int32 { return ((i-16)*255 + 109) / 219 })
+	stretchChroma = table(func(i int32) int32 { return 128 + (i-128)*255/224 })
+)
 
-// spans lists for each of n targets the half-open range of m sources.
-func spans(n, m int) [][2]int {
-	out := make([][2]int, n)
-	for i := range out {
-		a := i * m / n
-		b := (i+1)*m/n + min(1, (i+1)*m%n)
-		if m > n {
-			b = (i + 1) * m / n
-		}
-		out[i] = [2]int{a, min(m, max(b, a+1))}
+func table(f func(int32) int32) (t [256]byte) {
+	for i := range t {
+		t[i] = clamp(f(int32(i)))
 	}
-	return out
+	return t
 }
 
 func clamp(v int32) byte {

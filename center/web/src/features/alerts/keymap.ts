@@ -3,7 +3,7 @@
 export type ReviewMode = 'decide' | 'reject' | 'reclassify'
 
 export type ReviewAct =
-  | { do: 'next' | 'prev' | 'confirm' | 'reject' | 'reclassify' | 'later' | 'undo' | 'marks' | 'base' | 'zoom' | 'frameNext' | 'framePrev' | 'submit' | 'cancel' }
+  | { do: 'next' | 'prev' | 'confirm' | 'reject' | 'reclassify' | 'later' | 'undo' | 'marks' | 'base' | 'zoom' | 'frameNext' | 'framePrev' | 'submit' | 'cancel' | 'clip' | 'registry' }
   | { do: 'choose' | 'reason' | 'kind'; index: number }
 
 /** Translates a command key under the current mode; undefined when unused. */
@@ -32,6 +32,8 @@ export function reviewAct(key: string, mode: ReviewMode): ReviewAct | undefined 
       return { do: 'framePrev' }
     case 'U':
       return { do: 'undo' }
+    case 'Space':
+      return { do: 'clip' }
   }
   if (mode !== 'decide') return undefined
   if (digit >= 0) return { do: 'choose', index: digit }
@@ -48,9 +50,11 @@ export function reviewAct(key: string, mode: ReviewMode): ReviewAct | undefined 
       return { do: 'reclassify' }
     case 'S':
       return { do: 'later' }
+    case 'P':
+      return { do: 'registry' }
   }
   return undefined
 }
 
 /** All keys that the page listens to. */
-export const reviewKeys = ['J', 'K', 'Enter', 'X', 'E', 'S', 'U', 'B', 'D', 'Z', 'ArrowLeft', 'ArrowRight', 'Escape', '1', '2', '3', '4', '5', '6', '7', '8', '9']
+export const reviewKeys = ['J', 'K', 'Enter', 'X', 'E', 'S', 'U', 'P', 'B', 'D', 'Z', 'Space', 'ArrowLeft', 'ArrowRight', 'Escape', '1', '2', '3', '4', '5', '6', '7', '8', '9']

@@ -6,7 +6,7 @@ import { api, ApiError, blobUrl, messageOf } from '../../shared/lib/api'
 import { now } from '../../shared/lib/clock'
 import { onStream } from '../../shared/lib/stream'
 import { toast } from '../../shared/lib/toast'
-import type { UseList } from '../../shared/lib/uselist'
+import type { Queue } from './useQueue'
 
 export const undoMs = 10000
 
@@ -22,7 +22,7 @@ interface ActAnswer {
   merged?: boolean
 }
 
-export function useReview(list: UseList<Alert>, selected: () => string, select: (id: string) => void) {
+export function useReview(list: Queue, selected: () => string, select: (id: string) => void) {
   const cache = new Map<string, AlertDetail>()
   const detail = shallowRef<AlertDetail>()
   const detailError = shallowRef<ApiError>()
@@ -117,6 +117,7 @@ export function useReview(list: UseList<Alert>, selected: () => string, select: 
     const i = index.value < 0 ? 0 : index.value + d
     const next = items[Math.max(0, Math.min(items.length - 1, i))]
     if (next) select(next.id)
+    if (i > items.length - 20) void list.more()
   }
   /** Takes a decided alert out of the queue and opens the one after it. */
   function leave(id: string): void {
@@ -131,6 +132,7 @@ export function useReview(list: UseList<Alert>, selected: () => string, select: 
     select(next?.id ?? '')
     void loadCounts()
     if (!rest.length) void list.reload(true)
+    else if (rest.length < 20) void list.more()
   }
 
   async function act(path: string, body: Record<string, unknown>, words: (r: ActAnswer) => string, keeps = false): Promise<boolean> {
@@ -189,8 +191,9 @@ export function useReview(list: UseList<Alert>, selected: () => string, select: 
     act('confirm', b, (r) => (r.merged ? `已确认并合并到 ${r.orderNo}` : `已确认，生成工单 ${r.orderNo ?? ''}`))
   const reject = (reason: RejectReason, note: string, name: string) => act('reject', { reason, note }, () => `已驳回：${name}`)
   const later = () => act('later', {}, () => '已移到「稍后处理」')
+  const registry = () => act('update', {}, () => '已更新登记库，这条变更办结')
   const reclassify = (kind: AlertKind, shopId: string | undefined, note: string, name: string) =>
     act('reclassify', { kind, shopId, note }, () => `已改判为${name}`, true)
 
-  return { detail, detailError, counts, busy, fault, last, fresh, index, current, step, confirm, reject, later, reclassify, undo, reopen: () => open(selected(), true) }
+  return { detail, detailError, counts, busy, fault, last, fresh, index, current, step, confirm, reject, later, registry, reclassify, undo, reopen: () => open(selected(), true) }
 }

@@ -7,7 +7,7 @@ export interface Wall {
 
 export function readWall(q: Record<string, unknown>): Wall {
   const n = Number(q.layout)
-  const layout = [1, 4, 9].includes(n) ? n : 4
+  const layout = [1, 4, 9, 16].includes(n) ? n : 4
   const text = typeof q.c === 'string' ? q.c : ''
   const cells = text
     .split(',')
@@ -46,4 +46,27 @@ export function place(layout: number, cells: string[], id: string, selected: num
 
 export function removeAt(cells: string[], i: number): string[] {
   return cells.map((c, k) => (k === i ? '' : c))
+}
+
+/** A saved layout or rotation of the center. */
+export interface SavedWall {
+  id: string
+  kind: 'wall' | 'tour'
+  name: string
+  layout: number
+  cameras: string[]
+  intervalS: number
+  shared: boolean
+  mine: boolean
+  ownerName: string
+  rev: number
+}
+
+/** The cells of the n-th turn of a rotation; it begins anew after the last. */
+export function turn(cameras: string[], layout: number, n: number): string[] {
+  const list = cameras.filter(Boolean)
+  if (list.length <= layout) return list
+  const turns = Math.ceil(list.length / layout)
+  const at = (((n % turns) + turns) % turns) * layout
+  return list.slice(at, at + layout)
 }

@@ -15,7 +15,24 @@ export const alertStateName: Record<AlertState, string> = {
   rejected: '已驳回',
   selfResolved: '自行消失',
   merged: '已合并',
+  recorded: '仅记录',
+  updated: '已更新库',
+  withdrawn: '已撤回',
 }
+
+/** What was found about a sign. */
+export const findingName: Record<string, string> = {
+  new: '新增店招',
+  renamed: '店招变更',
+  moved: '位置移动',
+  unreported: '未上报',
+  vanished: '店招消失',
+  covered: '店招遮挡',
+  unreadable: '识别失败',
+}
+
+/** How a recognition found its shop. */
+export const bindName: Record<string, string> = { zone: '围栏绑定', nearest: '就近绑定', person: '人工指定' }
 
 export const orderStateName: Record<OrderState, string> = {
   dispatched: '待签收',
