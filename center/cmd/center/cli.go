@@ -281,7 +281,9 @@ func (openAPI) Run(ctx context.Context, w *Where) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	o := Where{Data: dir, LogLevel: w.LogLevel}
 	return o.with(ctx, app.Options{}, func(_ context.Context, a *app.App) error {
-		y, err := a.API().OpenAPI().YAML()
+		d := a.API().OpenAPI()
+		shareProblems(d)
+		y, err := d.YAML()
 		if err != nil {
 			return fmt.Errorf("write interface description: %w", err)
 		}

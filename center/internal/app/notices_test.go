@@ -50,16 +50,6 @@ func newShopGateway(t *testing.T) *shopGateway {
 	return g
 }
 
-func (g *shopGateway) last(t *testing.T) map[string]any {
-	t.Helper()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.got) == 0 {
-		t.Fatal("nothing was sent")
-	}
-	return g.got[len(g.got)-1]
-}
-
 // noticed is a notice as the console gets it.
 type noticed struct {
 	ID, No, Code, State, Way, OrderID, Paper, AnswerKind string

@@ -34,10 +34,7 @@ type CameraLegal struct {
 }
 
 func (l CameraLegal) legal() Legal {
-	return Legal{
-		Status: l.Status, ReviewedAt: l.ReviewedAt, TechnicalAt: l.TechnicalAt, VerifiedTo: l.VerifiedTo, SignOnSite: l.SignOnSite,
-		PublishedAt: l.PublishedAt, PublishedWhere: l.PublishedWhere, ValidTo: l.ValidTo, Note: l.Note,
-	}
+	return Legal(l)
 }
 
 func legalOut(l Legal, now time.Time) CameraLegal {

@@ -65,10 +65,9 @@ func (s *Service) factsOf(ctx context.Context, in IssueInput) (Facts, error) {
 
 // draft is a notice that is not stored, with what its words came from.
 type draft struct {
-	notice  Notice
-	rule    Rule
-	limit   time.Duration
-	contact Contact
+	notice Notice
+	rule   Rule
+	limit  time.Duration
 }
 
 // Preview makes the notice as it would be, without making it.

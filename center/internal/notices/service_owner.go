@@ -264,10 +264,9 @@ func (s *Service) take(ctx context.Context, tx db.Tx, n Notice, r Rule, in Answe
 	if late {
 		said += "（逾期）"
 	}
-	switch {
-	case in.Kind == Corrected:
+	if in.Kind == Corrected {
 		err = s.takeCorrection(ctx, tx, &n, said)
-	default:
+	} else {
 		err = s.takeObjection(ctx, tx, &n, r, in.Text)
 	}
 	if err != nil {

@@ -101,19 +101,6 @@ func (in *TemplateInput) check() error {
 	return f.Err()
 }
 
-// eventName is the word for an event kind.
-func eventName(kind string) string {
-	switch kind {
-	case "stacking":
-		return "占道堆物"
-	case "frontage":
-		return "跨门经营"
-	case "sign":
-		return "店招变更"
-	}
-	return kind
-}
-
 // plainFacts says in plain words what was seen: nothing that a person has not
 // confirmed, nothing of models and scores.
 func plainFacts(kind string, f Facts) string {

@@ -221,10 +221,8 @@ func (s *Service) score(l likely, p address.Parts, region string, number float64
 	if l.sim < 1 {
 		why = append(why, fmt.Sprintf("路名“%s”按“%s”匹配", p.Road+p.Village, l.road.Road))
 	}
-	switch district := s.regions.Name(s.regions.District(region)); {
-	case p.District == "":
-		sum += placePoints
-	case p.District == district:
+	switch district := s.regions.Name(s.regions.District(region)); p.District {
+	case "", district:
 		sum += placePoints
 	default:
 		sum -= 15

@@ -2,7 +2,6 @@ package still
 
 import (
 	"encoding/binary"
-	"math"
 
 	"jiexun/edge-agent/internal/pixel"
 )
@@ -143,5 +142,3 @@ func (e *Engine) hysteresis() float64 {
 	k.queue = q[:0]
 	return float64(len(q)) / float64(w*h)
 }
-
-func sqrt32(v float32) float32 { return float32(math.Sqrt(float64(v))) }
