@@ -111,7 +111,12 @@ export interface CameraStatus {
 
 export interface LegalReview {
   status: 'approved' | 'pending' | 'expired'
+  reviewedAt?: string
+  technicalAt?: string
+  verifiedTo?: string
+  signOnSite?: boolean
   publishedAt?: string
+  publishedWhere?: string
   validTo?: string
   note?: string
 }
@@ -146,6 +151,11 @@ export interface Camera {
   status?: CameraStatus | null
   openAlerts: number
   squadOrgId?: string
+  gbCode?: string
+  road?: string
+  ownerPlatform?: string
+  recordHours?: number
+  recordQuotaMb?: number
   deleted?: boolean
   hasPassword?: boolean
   evidenceReason?: string

@@ -16,7 +16,17 @@ export const labels: Record<string, string> = {
   tags: '标签',
   legal: '设置审核',
   publishedAt: '公示日期',
-  validTo: '有效至',
+  validTo: '审核有效至',
+  gbCode: '国标编码',
+  road: '路段',
+  system: '坐标系',
+  ownerPlatform: '归属平台',
+  recordHours: '盒上录像保留',
+  recordGb: '录像空间上限',
+  reviewedAt: '法制审核日期',
+  technicalAt: '技术审核日期',
+  verifiedTo: '设备检测有效至',
+  publishedWhere: '公布在哪里',
   legalNote: '备注',
   squadOrgId: '责任中队',
 }
@@ -32,6 +42,10 @@ export interface CameraDraft {
   url: string
   subUrl: string
   interval: string
+  system?: string
+  gbCode?: string
+  recordHours?: string
+  recordGb?: string
   publishedAt: string
   validTo: string
 }
@@ -60,8 +74,16 @@ export function cameraFaults(f: CameraDraft): Record<string, string> {
   if (!f.regionCode) out.regionCode = '请选择街镇'
   if (!f.address.trim()) out.address = '请填写地址'
   const num = (s: string) => (s.trim() === '' ? NaN : Number(s))
-  if (!(num(f.lng) >= 119 && num(f.lng) <= 123)) out.lng = '经度应在 119 到 123 之间'
-  if (!(num(f.lat) >= 30 && num(f.lat) <= 32)) out.lat = '纬度应在 30 到 32 之间'
+  if (f.system === 'sh2000') {
+    if (!(Math.abs(num(f.lng)) <= 120_000)) out.lng = '东坐标应是以米为单位的数，不超过 ±120000'
+    if (!(Math.abs(num(f.lat)) <= 120_000)) out.lat = '北坐标应是以米为单位的数，不超过 ±120000'
+  } else {
+    if (!(num(f.lng) >= 119 && num(f.lng) <= 123)) out.lng = '经度应在 119 到 123 之间'
+    if (!(num(f.lat) >= 30 && num(f.lat) <= 32)) out.lat = '纬度应在 30 到 32 之间'
+  }
+  if (f.gbCode && !/^\d{20}$/.test(f.gbCode.trim())) out.gbCode = '国标编码是 20 位数字'
+  if (f.recordHours && !(num(f.recordHours) >= 0)) out.recordHours = '录像保留应是 0 或更多小时'
+  if (f.recordGb && !(num(f.recordGb) >= 0)) out.recordGb = '录像空间应是 0 或更多 GB'
   if (!f.boxId) out.boxId = '请选择由哪台边缘盒接入'
   const url = f.url.trim() ? streamFault(f.url.trim()) : '请填写主码流地址'
   if (url) out.url = url
