@@ -26,7 +26,7 @@ done
 [ -f "$data/ready.json" ] || { cat "$data/stack.log"; echo "e2e: not ready in 5 minutes" >&2; exit 1; }
 base=$(node -p "JSON.parse(require('fs').readFileSync('$data/ready.json')).console")
 rc=0
-for journey in ${E2E:-journey interfaces keyboard orders}; do
+for journey in ${E2E:-journey interfaces keyboard orders notice}; do
   echo "-- $journey"
   BASE_URL=$base OUT=$out node "center/web/e2e/$journey.mjs" || rc=$?
 done

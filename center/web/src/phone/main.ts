@@ -26,6 +26,7 @@ const router = createRouter({
     { path: '/t/:ticket', name: 'link', component: () => import('./pages/LinkPage.vue'), meta: { open: true, deep: true } },
     { path: '/ssb', name: 'ssb', component: () => import('./pages/LinkPage.vue'), meta: { open: true, deep: true } },
     { path: '/order/:id', name: 'order', component: () => import('./pages/OrderPage.vue'), meta: { deep: true } },
+    { path: '/notice/:id', name: 'notice', component: () => import('./pages/NoticePage.vue'), meta: { deep: true } },
     { path: '/task/:id', name: 'task', component: () => import('./pages/forms/TaskPage.vue'), meta: { deep: true } },
     { path: '/forms', name: 'formStarts', component: () => import('./pages/forms/StartsPage.vue'), meta: { deep: true } },
     { path: '/forms/:key', name: 'formStart', component: () => import('./pages/forms/StartPage.vue'), meta: { deep: true } },
