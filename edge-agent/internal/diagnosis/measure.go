@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"jiexun/edge-agent/internal/picture"
+	"jiexun/edge-agent/internal/pixel"
 )
 
 const (
@@ -61,12 +62,7 @@ func measure(p *picture.YUV, last, room *picture.Gray) view {
 	v := view{small: room}
 	var hist [256]int
 	lut := stretch(p.FullRange)
-	for y := range p.H {
-		dst := v.small.Pix[y*p.W:][:p.W]
-		for x, s := range p.Y[y*p.YStride:][:p.W] {
-			dst[x] = lut[s]
-		}
-	}
+	pixel.Map(v.small.Pix, p.Y, p.W, p.H, p.YStride, &lut)
 	inner := v.small.Pix[p.H/8*p.W : (p.H-p.H/8)*p.W]
 	for _, l := range inner {
 		hist[l]++
@@ -181,23 +177,8 @@ func flat(g *picture.Gray, bx, by int) bool {
 // fineEnergy is the mean square of each pixel against its 3x3 mean, taken on
 // every second row.
 func fineEnergy(g *picture.Gray) float64 {
-	if g.W < 3 || g.H < 3 {
-		return 0
-	}
-	var sum int64
-	n := 0
-	for y := 1; y < g.H-1; y += 2 {
-		a, b, c := g.Pix[(y-1)*g.W:][:g.W], g.Pix[y*g.W:][:g.W], g.Pix[(y+1)*g.W:][:g.W]
-		l, m := int32(a[0])+int32(b[0])+int32(c[0]), int32(a[1])+int32(b[1])+int32(c[1])
-		for x := 1; x < g.W-1; x++ {
-			r := int32(a[x+1]) + int32(b[x+1]) + int32(c[x+1])
-			d := 9*int32(b[x]) - l - m - r
-			sum += int64(d) * int64(d)
-			l, m = m, r
-		}
-		n += g.W - 2
-	}
-	return float64(sum) / 81 / float64(max(n, 1))
+	n := max((g.H-1)/2, 0) * max(g.W-2, 0)
+	return float64(pixel.Fine(g.Pix, g.W, g.H)) / 81 / float64(max(n, 1))
 }
 
 // coarse is a small picture as numbers, 96 wide or half of that.

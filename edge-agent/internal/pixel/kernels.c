@@ -43,6 +43,44 @@ void jx_shrink(uint8_t *dst, int dw, int dh, const uint8_t *src, int sw, int str
 	}
 }
 
+void jx_map(uint8_t *dst, const uint8_t *src, int w, int h, int stride, const uint8_t *table) {
+	for (int y = 0; y < h; y++) {
+		const uint8_t *row = src + (long)y * stride;
+		uint8_t *out = dst + (long)y * w;
+		for (int x = 0; x < w; x++) out[x] = table[row[x]];
+	}
+}
+
+void jx_copy_where(uint8_t *dst, const uint8_t *src, int w, int h, const uint8_t *hold, int hw, int hh, int32_t *room) {
+	for (int x = 0; x < w; x++) room[x] = (int32_t)((long)x * hw / w);
+	for (int y = 0; y < h; y++) {
+		const uint8_t *held = hold + ((long)y * hh / h) * hw;
+		const uint8_t *from = src + (long)y * w;
+		uint8_t *to = dst + (long)y * w;
+		for (int x = 0; x < w; x++) to[x] = held[room[x]] ? to[x] : from[x];
+	}
+}
+
+VARIANTS static uint32_t fine_row(const uint8_t *restrict a, const uint8_t *restrict b, const uint8_t *restrict c, int n) {
+	uint32_t sum = 0;
+	for (int x = 0; x < n; x++) {
+		int32_t d = 9 * b[x + 1] - (a[x] + b[x] + c[x] + a[x + 1] + b[x + 1] + c[x + 1] + a[x + 2] + b[x + 2] + c[x + 2]);
+		sum += (uint32_t)(d * d);
+	}
+	return sum;
+}
+
+uint64_t jx_fine(const uint8_t *p, int w, int h) {
+	enum { CHUNK = 512 }; // squares of at most 2040 times this fit 32 bits
+	uint64_t sum = 0;
+	for (int y = 1; y < h - 1; y += 2)
+		for (int x = 0; x < w - 2; x += CHUNK) {
+			const uint8_t *b = p + (long)y * w + x;
+			sum += fine_row(b - w, b, b + w, w - 2 - x < CHUNK ? w - 2 - x : CHUNK);
+		}
+	return sum;
+}
+
 VARIANTS void jx_gain(uint8_t *restrict out, const uint8_t *restrict in, int w, int h, int32_t a, int32_t bx, int32_t by) {
 	for (int y = 0; y < h; y++) {
 		int32_t f = a * 256 + by * y;

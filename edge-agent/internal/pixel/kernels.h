@@ -8,6 +8,9 @@
 
 void jx_shrink(uint8_t *dst, int dw, int dh, const uint8_t *src, int sw, int stride,
 	const int32_t *cols, const int32_t *rows, uint32_t *sum, const uint8_t *table);
+void jx_map(uint8_t *dst, const uint8_t *src, int w, int h, int stride, const uint8_t *table);
+void jx_copy_where(uint8_t *dst, const uint8_t *src, int w, int h, const uint8_t *hold, int hw, int hh, int32_t *room);
+uint64_t jx_fine(const uint8_t *p, int w, int h);
 void jx_gain(uint8_t *out, const uint8_t *in, int w, int h, int32_t a, int32_t bx, int32_t by);
 void jx_gain_hue(uint8_t *out, const uint8_t *in, int n, int32_t factor, int32_t off);
 void jx_blocks(int32_t *sums, const uint8_t *y, const uint8_t *ry, const uint16_t *acc, int w, int h, int side);

@@ -47,6 +47,10 @@ func (s *Shrinker) Plane(dst []byte, dw, dh int, src []byte, sw, sh, stride int,
 	}
 	need(dst, dw*dh)
 	need(src, (sh-1)*stride+sw)
+	if dw == sw && dh == sh {
+		Map(dst, src, dw, dh, stride, table)
+		return
+	}
 	if s.dw != dw || s.sw != sw {
 		s.dw, s.sw, s.cols, s.sum = dw, sw, spans(dw, sw), make([]uint32, sw)
 	}
@@ -68,6 +72,39 @@ func spans(n, m int) []int32 {
 		out[2*i], out[2*i+1] = int32(a), int32(min(m, max(b, a+1)))
 	}
 	return out
+}
+
+// Map writes each pixel of src, w x h with a stride, through table.
+func Map(dst, src []byte, w, h, stride int, table *[256]byte) {
+	if w <= 0 || h <= 0 || stride < w {
+		panic("pixel: a plane without pixels")
+	}
+	need(dst, w*h)
+	need(src, (h-1)*stride+w)
+	C.jx_map(u8(dst), u8(src), C.int(w), C.int(h), C.int(stride), u8(table[:]))
+}
+
+// CopyWhere copies src to dst, both w x h, where hold, a mask of hw x hh over
+// the same view, is 0. room needs w numbers.
+func CopyWhere(dst, src []byte, w, h int, hold []byte, hw, hh int, room []int32) {
+	if w <= 0 || h <= 0 || hw <= 0 || hh <= 0 {
+		panic("pixel: a plane without pixels")
+	}
+	need(dst, w*h)
+	need(src, w*h)
+	need(hold, hw*hh)
+	need(room, w)
+	C.jx_copy_where(u8(dst), u8(src), C.int(w), C.int(h), u8(hold), C.int(hw), C.int(hh), i32(room))
+}
+
+// Fine sums, on every other row, the squares of nine times a pixel less the
+// sum of the 3x3 around it: how much fine detail a plane shows.
+func Fine(p []byte, w, h int) uint64 {
+	need(p, w*h)
+	if w < 3 || h < 3 {
+		return 0
+	}
+	return uint64(C.jx_fine(u8(p), C.int(w), C.int(h)))
 }
 
 // Gain writes the luma plane times a plane of factors in 4096ths: a at the

@@ -80,6 +80,44 @@ func TestGainAgrees(t *testing.T) {
 	})
 }
 
+func TestCopiesAgree(t *testing.T) {
+	each(t, func(t *testing.T, r *rand.Rand, w, h int) {
+		src, dst := bytesOf(r, w*h), bytesOf(r, w*h)
+		for _, mask := range sizes {
+			hw, hh := mask[0], mask[1]
+			hold := make([]byte, hw*hh)
+			for i := range hold {
+				hold[i] = byte(r.IntN(2))
+			}
+			got, want := slices.Clone(dst), slices.Clone(dst)
+			for y := range h {
+				for x := range w {
+					if hold[y*hh/h*hw+x*hw/w] == 0 {
+						want[y*w+x] = src[y*w+x]
+					}
+				}
+			}
+			CopyWhere(got, src, w, h, hold, hw, hh, make([]int32, w))
+			same(t, "copy", got, want)
+		}
+		var sum uint64
+		for y := 1; y < h-1; y += 2 {
+			for x := 1; x < w-1; x++ {
+				d := 9 * int64(src[y*w+x])
+				for yy := y - 1; yy <= y+1; yy++ {
+					for xx := x - 1; xx <= x+1; xx++ {
+						d -= int64(src[yy*w+xx])
+					}
+				}
+				sum += uint64(d * d)
+			}
+		}
+		if got := Fine(src, w, h); got != sum {
+			t.Fatalf("fine detail: got %d, want %d", got, sum)
+		}
+	})
+}
+
 func TestLightAgrees(t *testing.T) {
 	each(t, func(t *testing.T, r *rand.Rand, w, h int) {
 		y, ry, acc := bytesOf(r, w*h), bytesOf(r, w*h), wordsOf(r, w*h, 2)
@@ -219,6 +257,9 @@ func TestShortPlanes(t *testing.T) {
 		"shrink": func() {
 			new(Shrinker).Plane(make([]byte, 4), 2, 2, make([]byte, 15), 4, 4, 4, new([256]byte))
 		},
+		"map":   func() { Map(make([]byte, 4), make([]byte, 5), 2, 2, 4, new([256]byte)) },
+		"copy":  func() { CopyWhere(make([]byte, 4), make([]byte, 4), 2, 2, make([]byte, 3), 2, 2, make([]int32, 2)) },
+		"fine":  func() { Fine(make([]byte, 8), 3, 3) },
 		"gain":  func() { Gain(make([]byte, 3), make([]byte, 4), 2, 2, 4096, 0, 0) },
 		"gate":  func() { Gate(make([]byte, 4), make([]byte, 3)) },
 		"edges": func() { EdgesDown(make([]uint32, 1), make([]byte, 4), 2, 2) },

@@ -128,23 +128,10 @@ func (e *Engine) adopt(scene, big view, keep bool) {
 // copyBig writes the large picture into the large reference where hold (at
 // working size) is zero.
 func (e *Engine) copyBig(big view, hold []byte) {
-	for y := range e.bh {
-		row := hold[(y*e.h/e.bh)*e.w:]
-		for x := range e.bw {
-			if row[x*e.w/e.bw] == 0 {
-				e.big.y[y*e.bw+x] = big.y[y*e.bw+x]
-			}
-		}
-	}
-	for y := range e.big.ch {
-		row := hold[min(y*e.h/e.big.ch, e.h-1)*e.w:]
-		for x := range e.big.cw {
-			if row[x*e.w/e.big.cw] == 0 {
-				c := y*e.big.cw + x
-				e.big.u[c], e.big.v[c] = big.u[c], big.v[c]
-			}
-		}
-	}
+	room := e.bigRoom
+	pixel.CopyWhere(e.big.y, big.y, e.bw, e.bh, hold, e.w, e.h, room)
+	pixel.CopyWhere(e.big.u, big.u, e.big.cw, e.big.ch, hold, e.w, e.h, room)
+	pixel.CopyWhere(e.big.v, big.v, e.big.cw, e.big.ch, hold, e.w, e.h, room)
 }
 
 // SetReference loads a picture of the empty scene that an operator confirmed.

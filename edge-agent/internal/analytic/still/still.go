@@ -137,15 +137,16 @@ type Engine struct {
 	frozen frozenState
 	fullAt time.Time
 
-	tracks []*track
-	seq    uint64
-	last   time.Time
-	step   time.Duration // running mean of the time between looks
-	look   Look
-	bigAt  time.Time
-	bigCur view
-	bigFor time.Time
-	snap   []byte
+	tracks  []*track
+	seq     uint64
+	last    time.Time
+	step    time.Duration // running mean of the time between looks
+	look    Look
+	bigAt   time.Time
+	bigCur  view
+	bigRoom []int32 // a row of it
+	bigFor  time.Time
+	snap    []byte
 }
 
 // New checks the options and makes an engine that knows no scene yet.
@@ -290,7 +291,7 @@ func (e *Engine) resize(w, h, bw, bh int) {
 	e.w, e.h, e.cw, e.ch = w, h, (w+1)/2, (h+1)/2
 	e.bw, e.bh = bw, bh
 	e.cur, e.norm = newView(w, h), newView(w, h)
-	e.bigCur = newView(bw, bh)
+	e.bigCur, e.bigRoom = newView(bw, bh), make([]int32, bw)
 	e.bigFor = time.Time{}
 	e.ref = newReference(w, h)
 	e.big = bigReference{view: newView(bw, bh)}
