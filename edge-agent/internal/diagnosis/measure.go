@@ -60,17 +60,25 @@ func measure(p *picture.YUV, last, room *picture.Gray) view {
 		room = picture.NewGray(p.W, p.H)
 	}
 	v := view{small: room}
-	var hist [256]int
-	lut := stretch(p.FullRange)
-	pixel.Map(v.small.Pix, p.Y, p.W, p.H, p.YStride, &lut)
-	inner := v.small.Pix[p.H/8*p.W : (p.H-p.H/8)*p.W]
-	for _, l := range inner {
-		hist[l]++
+	var hist [256]int32
+	if p.FullRange {
+		for y := range p.H {
+			copy(v.small.Pix[y*p.W:(y+1)*p.W], p.Y[y*p.YStride:])
+		}
+	} else {
+		pixel.StretchLuma(v.small.Pix, p.Y, p.W, p.H, p.YStride)
 	}
-	v.num.fromHist(&hist, len(inner))
-	v.num.Changed = -1
+	from, to := p.H/8*p.W, (p.H-p.H/8)*p.W
+	var before []byte
 	if last != nil && last.W == p.W && last.H == p.H {
-		v.num.fromLast(v.small, last)
+		before = last.Pix[from:to]
+	}
+	var steps [512]int32
+	pixel.Tally(v.small.Pix[from:to], before, &hist, &steps)
+	v.num.fromHist(&hist, to-from)
+	v.num.Changed = -1
+	if before != nil {
+		v.num.fromLast(&steps, to-from)
 	}
 	v.num.Concealed = concealed(p, v.small)
 	v.grid = shrink(v.small)
@@ -86,20 +94,11 @@ func measure(p *picture.YUV, last, room *picture.Gray) view {
 // since, so that the noise, and with it the detail, is known.
 func (n *Numbers) steady() bool { return n.Changed >= 0 && n.Noise < 12 }
 
-func stretch(full bool) (t [256]byte) {
-	for i := range t {
-		t[i] = byte(i)
-		if !full {
-			t[i] = byte(min(max((i-16)*255/219, 0), 255))
-		}
-	}
-	return t
-}
-
-func (n *Numbers) fromHist(h *[256]int, all int) {
+func (n *Numbers) fromHist(h *[256]int32, all int) {
 	s, q, c := 0.0, 0.0, 0
 	n.Top = -1
-	for i, k := range h {
+	for i, k32 := range h {
+		k := int(k32)
 		s += float64(i * k)
 		q += float64(i * i * k)
 		c += k
@@ -117,19 +116,12 @@ func (n *Numbers) fromHist(h *[256]int, all int) {
 
 // fromLast counts changed pixels and estimates the noise from the median
 // difference, which moving things do not reach.
-func (n *Numbers) fromLast(a, b *picture.Gray) {
-	var signed [512]int
-	from, to := a.H/8*a.W, (a.H-a.H/8)*a.W
-	pa, pb := a.Pix[from:to], b.Pix[from:to]
-	for i, v := range pa {
-		signed[256+int(v)-int(pb[i])]++
-	}
+func (n *Numbers) fromLast(steps *[512]int32, all int) {
 	var hist [256]int
-	hist[0] = signed[256]
+	hist[0] = int(steps[256])
 	for d := 1; d < 256; d++ {
-		hist[d] = signed[256+d] + signed[256-d]
+		hist[d] = int(steps[256+d]) + int(steps[256-d])
 	}
-	all := len(pa)
 	n.Changed = 1 - float64(hist[0])/float64(all)
 	c, m := 0, 0
 	for ; m < 255; m++ {
@@ -201,19 +193,13 @@ func (c *coarse) half() *coarse {
 func shrink(g *picture.Gray) *coarse {
 	h := min(max(g.H*gridW/max(g.W, 1), cellsY), maxGridH)
 	c := &coarse{w: gridW, h: h, v: make([]float32, gridW*h)}
+	sums := make([]uint32, gridW*h+g.W)
+	pixel.Cells(sums, g.Pix, g.W, g.H, gridW, h, sums[gridW*h:])
 	for y := range h {
-		y0 := y * g.H / h
-		y1 := max((y+1)*g.H/h, y0+1)
+		rows := max((y+1)*g.H/h, y*g.H/h+1) - y*g.H/h
 		for x := range gridW {
-			x0 := x * g.W / gridW
-			x1 := max((x+1)*g.W/gridW, x0+1)
-			s := 0
-			for yy := y0; yy < y1; yy++ {
-				for _, v := range g.Pix[yy*g.W+x0 : yy*g.W+x1] {
-					s += int(v)
-				}
-			}
-			c.v[y*gridW+x] = float32(s) / float32((y1-y0)*(x1-x0))
+			cols := max((x+1)*g.W/gridW, x*g.W/gridW+1) - x*g.W/gridW
+			c.v[y*gridW+x] = float32(sums[y*gridW+x]) / float32(rows*cols)
 		}
 	}
 	return c

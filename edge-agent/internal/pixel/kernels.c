@@ -51,6 +51,61 @@ void jx_map(uint8_t *dst, const uint8_t *src, int w, int h, int stride, const ui
 	}
 }
 
+VARIANTS void jx_stretch_luma(uint8_t *restrict dst, const uint8_t *restrict src, int w, int h, int stride) {
+	for (int y = 0; y < h; y++) {
+		const uint8_t *restrict row = src + (long)y * stride;
+		uint8_t *restrict out = dst + (long)y * w;
+		for (int x = 0; x < w; x++) {
+			int32_t v = (row[x] - 16) * 255 + 109;
+			out[x] = (uint8_t)clampi((int32_t)((uint32_t)(v < 0 ? 0 : v) / 219), 0, 255);
+		}
+	}
+}
+
+VARIANTS void jx_stretch_hue(uint8_t *restrict dst, const uint8_t *restrict src, int w, int h, int stride) {
+	for (int y = 0; y < h; y++) {
+		const uint8_t *restrict row = src + (long)y * stride;
+		uint8_t *restrict out = dst + (long)y * w;
+		for (int x = 0; x < w; x++) out[x] = (uint8_t)clampi(128 + (row[x] - 128) * 255 / 224, 0, 255);
+	}
+}
+
+void jx_cells(uint32_t *sums, const uint8_t *p, int w, int h, int gw, int gh, uint32_t *room) {
+	for (int gy = 0; gy < gh; gy++) {
+		int y0 = (int)((long)gy * h / gh), y1 = (int)((long)(gy + 1) * h / gh);
+		if (y1 <= y0) y1 = y0 + 1;
+		set_row(room, p + (long)y0 * w, w);
+		for (int y = y0 + 1; y < y1; y++) add_row(room, p + (long)y * w, w);
+		for (int gx = 0; gx < gw; gx++) {
+			int x0 = (int)((long)gx * w / gw), x1 = (int)((long)(gx + 1) * w / gw);
+			if (x1 <= x0) x1 = x0 + 1;
+			uint32_t s = 0;
+			for (int x = x0; x < x1; x++) s += room[x];
+			*sums++ = s;
+		}
+	}
+}
+
+void jx_tally(const uint8_t *p, const uint8_t *last, int n, int32_t *levels, int32_t *steps) {
+	// Two counters in turn: equal neighbours would wait for each other.
+	int32_t l[2][256] = {{0}}, s[2][512] = {{0}};
+	for (int i = 0; i < n; i++) l[i & 1][p[i]]++;
+	for (int i = 0; i < 256; i++) levels[i] = l[0][i] + l[1][i];
+	if (!last) return;
+	for (int i = 0; i < n; i++) s[i & 1][256 + p[i] - last[i]]++;
+	for (int i = 0; i < 512; i++) steps[i] = s[0][i] + s[1][i];
+}
+
+VARIANTS static int64_t dot(const uint32_t *restrict a, const uint32_t *restrict b, int n) {
+	int64_t s = 0;
+	for (int i = 0; i < n; i++) s += (int64_t)((uint64_t)a[i] * b[i]);
+	return s;
+}
+
+void jx_correlations(int64_t *out, const uint32_t *a, const uint32_t *b, int n, int reach) {
+	for (int s = 0; s <= 2 * reach; s++) out[s] = dot(a + reach, b + s, n - 2 * reach);
+}
+
 void jx_copy_where(uint8_t *dst, const uint8_t *src, int w, int h, const uint8_t *hold, int hw, int hh, int32_t *room) {
 	for (int x = 0; x < w; x++) room[x] = (int32_t)((long)x * hw / w);
 	for (int y = 0; y < h; y++) {
@@ -150,26 +205,31 @@ VARIANTS void jx_edges_down(uint32_t *restrict sum, const uint8_t *restrict p, i
 	}
 }
 
+VARIANTS static void hue_row(uint8_t *restrict out, const uint8_t *restrict u, const uint8_t *restrict v,
+	const uint16_t *restrict ru, const uint16_t *restrict rv, int n) {
+	for (int x = 0; x < n; x++) {
+		int16_t c = (int16_t)(absi(u[x] - (ru[x] >> 8)) + absi(v[x] - (rv[x] >> 8)));
+		out[x] = (uint8_t)(c > 255 ? 255 : c);
+	}
+}
+
 void jx_hue(uint8_t *out, const uint8_t *y, const uint8_t *u, const uint8_t *v,
 	const uint8_t *ry, const uint16_t *ru, const uint16_t *rv, int w, int h, int cw, int ch, int least) {
 	for (int cy = 0; cy < ch; cy++) {
 		int row = 2 * cy < h - 1 ? 2 * cy : h - 1;
 		const uint8_t *ly = y + (long)row * w, *lr = ry + (long)row * w;
 		long o = (long)cy * cw;
+		hue_row(out + o, u + o, v + o, ru + o, rv + o, cw);
 		for (int cx = 0; cx < cw; cx++) {
+			if (out[o + cx] <= least) continue;
+			int x = 2 * cx < w - 1 ? 2 * cx : w - 1;
+			int p = ly[x], q = lr[x] > 8 ? lr[x] : 8;
+			if (p >= q) continue;
+			if (p < q / 4) p = q / 4;
 			int a = u[o + cx] - 128, b = v[o + cx] - 128;
 			int ra = (ru[o + cx] >> 8) - 128, rb = (rv[o + cx] >> 8) - 128;
-			int c = absi(a - ra) + absi(b - rb);
-			if (c > least) {
-				int x = 2 * cx < w - 1 ? 2 * cx : w - 1;
-				int p = ly[x], q = lr[x] > 8 ? lr[x] : 8;
-				if (p < q) {
-					if (p < q / 4) p = q / 4;
-					int dim = absi(a - ra * p / q) + absi(b - rb * p / q);
-					if (dim < c) c = dim;
-				}
-			}
-			out[o + cx] = (uint8_t)(c > 255 ? 255 : c);
+			int dim = absi(a - ra * p / q) + absi(b - rb * p / q);
+			if (dim < out[o + cx]) out[o + cx] = (uint8_t)dim;
 		}
 	}
 }
@@ -189,7 +249,8 @@ void jx_suspect(uint8_t *out, const uint8_t *y, const uint8_t *ry, const uint16_
 	for (int i = 0; i < h; i++) {
 		if ((i & 1) == 0) {
 			const uint8_t *c = hue + (long)(i / 2) * cw;
-			for (int x = 0; x < w; x++) wide[x] = c[x >> 1];
+			for (int x = 0; x < w / 2; x++) wide[2 * x] = wide[2 * x + 1] = c[x];
+			if (w & 1) wide[w - 1] = c[w / 2];
 		}
 		long o = (long)i * w;
 		suspect_row(out + o, y + o, ry + o, dev + o, wide, w, least, most, hue_least);
@@ -272,14 +333,18 @@ VARIANTS void jx_learn(uint16_t *restrict ref, uint8_t *restrict ref8, uint16_t 
 	}
 }
 
-void jx_learn_hue(uint16_t *ref, const uint8_t *cur, const uint8_t *hold, int w, int h, int cw, int ch, int32_t a) {
+VARIANTS static void learn_row(uint16_t *restrict ref, const uint8_t *restrict cur, const uint8_t *restrict held, int n, int32_t a) {
+	for (int x = 0; x < n; x++) {
+		int32_t r = ref[x];
+		int32_t s = r + ((((int32_t)cur[x] << 8) - r) * a >> 16);
+		ref[x] = (uint16_t)(held[x] ? r : s);
+	}
+}
+
+void jx_learn_hue(uint16_t *ref, const uint8_t *cur, const uint8_t *hold, int w, int h, int cw, int ch, uint8_t *room, int32_t a) {
 	for (int cy = 0; cy < ch; cy++) {
 		const uint8_t *held = hold + (long)(2 * cy < h - 1 ? 2 * cy : h - 1) * w;
-		long o = (long)cy * cw;
-		for (int cx = 0; cx < cw; cx++) {
-			int32_t r = ref[o + cx];
-			int32_t s = r + ((((int32_t)cur[o + cx] << 8) - r) * a >> 16);
-			ref[o + cx] = (uint16_t)(held[2 * cx < w - 1 ? 2 * cx : w - 1] ? r : s);
-		}
+		for (int cx = 0; cx < cw; cx++) room[cx] = held[2 * cx < w - 1 ? 2 * cx : w - 1];
+		learn_row(ref + (long)cy * cw, cur + (long)cy * cw, room, cw, a);
 	}
 }

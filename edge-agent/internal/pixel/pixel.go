@@ -84,6 +84,64 @@ func Map(dst, src []byte, w, h, stride int, table *[256]byte) {
 	C.jx_map(u8(dst), u8(src), C.int(w), C.int(h), C.int(stride), u8(table[:]))
 }
 
+// StretchLuma writes a plane of 16..235 as 0..255, rounded to the nearest.
+func StretchLuma(dst, src []byte, w, h, stride int) {
+	if w <= 0 || h <= 0 || stride < w {
+		panic("pixel: a plane without pixels")
+	}
+	need(dst, w*h)
+	need(src, (h-1)*stride+w)
+	C.jx_stretch_luma(u8(dst), u8(src), C.int(w), C.int(h), C.int(stride))
+}
+
+// StretchHue writes a chroma plane of 16..240 as 0..255, its distance from
+// grey cut towards it.
+func StretchHue(dst, src []byte, w, h, stride int) {
+	if w <= 0 || h <= 0 || stride < w {
+		panic("pixel: a plane without pixels")
+	}
+	need(dst, w*h)
+	need(src, (h-1)*stride+w)
+	C.jx_stretch_hue(u8(dst), u8(src), C.int(w), C.int(h), C.int(stride))
+}
+
+// Tally counts the levels of p and, unless last is empty, the steps from last
+// to p, 256 standing for none.
+func Tally(p, last []byte, levels *[256]int32, steps *[512]int32) {
+	if len(p) == 0 {
+		*levels, *steps = [256]int32{}, [512]int32{}
+		return
+	}
+	var before *C.uint8_t
+	if len(last) > 0 {
+		need(last, len(p))
+		before = u8(last)
+	}
+	C.jx_tally(u8(p), before, C.int(len(p)), i32(levels[:]), i32(steps[:]))
+}
+
+// Cells sums a plane over a grid of gw x gh cells, each at least one pixel.
+// room needs w numbers.
+func Cells(sums []uint32, p []byte, w, h, gw, gh int, room []uint32) {
+	if w <= 0 || h <= 0 || gw <= 0 || gh <= 0 {
+		panic("pixel: a plane without pixels")
+	}
+	need(sums, gw*gh)
+	need(p, w*h)
+	need(room, w)
+	C.jx_cells(u32(sums), u8(p), C.int(w), C.int(h), C.int(gw), C.int(gh), u32(room))
+}
+
+// Correlations sums a[i]*b[i+s] over the middle of two profiles of the same
+// length, reach away from both ends, for s from -reach to reach.
+func Correlations(out []int64, a, b []uint32, reach int) {
+	if reach < 0 || len(a) != len(b) || len(a) <= 2*reach {
+		panic("pixel: profiles too short for the reach")
+	}
+	need(out, 2*reach+1)
+	C.jx_correlations((*C.int64_t)(unsafe.SliceData(out)), u32(a), u32(b), C.int(len(a)), C.int(reach))
+}
+
 // CopyWhere copies src to dst, both w x h, where hold, a mask of hw x hh over
 // the same view, is 0. room needs w numbers.
 func CopyWhere(dst, src []byte, w, h int, hold []byte, hw, hh int, room []int32) {
@@ -248,11 +306,16 @@ func Learn(ref []uint16, ref8 []byte, dev []uint16, cur, norm []byte, acc []uint
 	}
 }
 
-// LearnHue is Learn for one chroma plane; hold is at the size of luma, w x h.
-func LearnHue(ref []uint16, cur, hold []byte, w, h int, a int32) {
+// LearnHue is Learn for one chroma plane; hold is at the size of luma, w x h,
+// and room a row of it.
+func LearnHue(ref []uint16, cur, hold []byte, w, h int, room []byte, a int32) {
 	cw, ch := (w+1)/2, (h+1)/2
+	if a < 0 || a > 65536/4 {
+		panic("pixel: a share of more than a quarter does not fit the products")
+	}
 	need(ref, cw*ch)
 	need(cur, cw*ch)
 	need(hold, w*h)
-	C.jx_learn_hue(u16(ref), u8(cur), u8(hold), C.int(w), C.int(h), C.int(cw), C.int(ch), C.int32_t(a))
+	need(room, cw)
+	C.jx_learn_hue(u16(ref), u8(cur), u8(hold), C.int(w), C.int(h), C.int(cw), C.int(ch), u8(room), C.int32_t(a))
 }

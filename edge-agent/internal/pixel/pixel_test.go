@@ -118,6 +118,67 @@ func TestCopiesAgree(t *testing.T) {
 	})
 }
 
+func TestTalliesAgree(t *testing.T) {
+	each(t, func(t *testing.T, r *rand.Rand, w, h int) {
+		stride := w + r.IntN(5)
+		src := bytesOf(r, (h-1)*stride+w)
+		luma, hue := make([]byte, w*h), make([]byte, w*h)
+		StretchLuma(luma, src, w, h, stride)
+		StretchHue(hue, src, w, h, stride)
+		for i := range luma {
+			v := int(src[i/w*stride+i%w])
+			if l := byte(min(max(((v-16)*255+109)/219, 0), 255)); luma[i] != l {
+				t.Fatalf("luma of %d: got %d, want %d", v, luma[i], l)
+			}
+			if c := byte(min(max(128+(v-128)*255/224, 0), 255)); hue[i] != c {
+				t.Fatalf("hue of %d: got %d, want %d", v, hue[i], c)
+			}
+		}
+		last := bytesOf(r, w*h)
+		var levels, wantLevels [256]int32
+		var steps, wantSteps [512]int32
+		for i, v := range luma {
+			wantLevels[v]++
+			wantSteps[256+int(v)-int(last[i])]++
+		}
+		Tally(luma, last, &levels, &steps)
+		if levels != wantLevels || steps != wantSteps {
+			t.Fatal("the tally differs")
+		}
+		for _, grid := range [][2]int{{1, 1}, {5, 3}, {96, 54}} {
+			gw, gh := grid[0], grid[1]
+			cells := make([]uint32, gw*gh)
+			Cells(cells, last, w, h, gw, gh, make([]uint32, w))
+			for i, got := range cells {
+				want := uint32(0)
+				for y := i / gw * h / gh; y < max((i/gw+1)*h/gh, i/gw*h/gh+1); y++ {
+					for x := i % gw * w / gw; x < max((i%gw+1)*w/gw, i%gw*w/gw+1); x++ {
+						want += uint32(last[y*w+x])
+					}
+				}
+				if got != want {
+					t.Fatalf("cell %d of %dx%d: got %d, want %d", i, gw, gh, got, want)
+				}
+			}
+		}
+		a, b := make([]uint32, w+9), make([]uint32, w+9)
+		for i := range a {
+			a[i], b[i] = r.Uint32N(300_000), r.Uint32N(300_000)
+		}
+		got := make([]int64, 9)
+		Correlations(got, a, b, 4)
+		for s := range got {
+			want := int64(0)
+			for i := 4; i < len(a)-4; i++ {
+				want += int64(a[i]) * int64(b[i+s-4])
+			}
+			if got[s] != want {
+				t.Fatalf("correlation at %d: got %d, want %d", s-4, got[s], want)
+			}
+		}
+	})
+}
+
 func TestLightAgrees(t *testing.T) {
 	each(t, func(t *testing.T, r *rand.Rand, w, h int) {
 		y, ry, acc := bytesOf(r, w*h), bytesOf(r, w*h), wordsOf(r, w*h, 2)
@@ -246,7 +307,7 @@ func TestLearnAgrees(t *testing.T) {
 				}
 			}
 		}
-		LearnHue(u, cu, hold, w, h, a)
+		LearnHue(u, cu, hold, w, h, make([]byte, w), a)
 		same(t, "chroma", u, wantU)
 	})
 }
@@ -257,15 +318,19 @@ func TestShortPlanes(t *testing.T) {
 		"shrink": func() {
 			new(Shrinker).Plane(make([]byte, 4), 2, 2, make([]byte, 15), 4, 4, 4, new([256]byte))
 		},
-		"map":   func() { Map(make([]byte, 4), make([]byte, 5), 2, 2, 4, new([256]byte)) },
-		"copy":  func() { CopyWhere(make([]byte, 4), make([]byte, 4), 2, 2, make([]byte, 3), 2, 2, make([]int32, 2)) },
-		"fine":  func() { Fine(make([]byte, 8), 3, 3) },
-		"gain":  func() { Gain(make([]byte, 3), make([]byte, 4), 2, 2, 4096, 0, 0) },
-		"gate":  func() { Gate(make([]byte, 4), make([]byte, 3)) },
-		"edges": func() { EdgesDown(make([]uint32, 1), make([]byte, 4), 2, 2) },
-		"share": func() { Learn(nil, nil, nil, nil, nil, nil, nil, 65536, 0) },
-		"learn": func() { LearnHue(make([]uint16, 1), make([]byte, 1), make([]byte, 3), 2, 2, 1) },
-		"hue":   func() { Hue(make([]byte, 1), Picture{W: 2, H: 2, Y: make([]byte, 4)}, Reference{}, 6) },
+		"map":    func() { Map(make([]byte, 4), make([]byte, 5), 2, 2, 4, new([256]byte)) },
+		"copy":   func() { CopyWhere(make([]byte, 4), make([]byte, 4), 2, 2, make([]byte, 3), 2, 2, make([]int32, 2)) },
+		"luma":   func() { StretchLuma(make([]byte, 3), make([]byte, 4), 2, 2, 2) },
+		"chroma": func() { StretchHue(make([]byte, 4), make([]byte, 3), 2, 2, 2) },
+		"tally":  func() { Tally(make([]byte, 4), make([]byte, 3), new([256]int32), new([512]int32)) },
+		"reach":  func() { Correlations(make([]int64, 9), make([]uint32, 8), make([]uint32, 8), 4) },
+		"fine":   func() { Fine(make([]byte, 8), 3, 3) },
+		"gain":   func() { Gain(make([]byte, 3), make([]byte, 4), 2, 2, 4096, 0, 0) },
+		"gate":   func() { Gate(make([]byte, 4), make([]byte, 3)) },
+		"edges":  func() { EdgesDown(make([]uint32, 1), make([]byte, 4), 2, 2) },
+		"share":  func() { Learn(nil, nil, nil, nil, nil, nil, nil, 65536, 0) },
+		"learn":  func() { LearnHue(make([]uint16, 1), make([]byte, 1), make([]byte, 3), 2, 2, make([]byte, 1), 1) },
+		"hue":    func() { Hue(make([]byte, 1), Picture{W: 2, H: 2, Y: make([]byte, 4)}, Reference{}, 6) },
 		"correlate": func() {
 			Correlate(make([]float32, 4), Picture{W: 2, H: 2, Y: make([]byte, 4)}, Reference{Y: make([]byte, 4), Dev: make([]uint16, 4)}, make([]byte, 4), make([]int32, 9), 40)
 		},

@@ -41,6 +41,8 @@ export const nav: { group: string; items: NavItem[] }[] = [
     items: [
       { name: 'wall', label: '视频墙', icon: Grid2x2, perm: ['live.view'], key: 'V' },
       { name: 'cameras', label: '点位与围栏', icon: Video, perm: ['camera.view'], key: 'P' },
+      { name: 'videoGrants', label: '视频授权', icon: KeyRound, perm: ['camera.view'] },
+      { name: 'watches', label: '观看记录', icon: ListChecks, perm: ['camera.view'] },
       { name: 'map', label: '一张图', icon: MapPinned, perm: ['map.view'], key: 'M' },
     ],
   },

@@ -28,12 +28,11 @@ type scratch struct {
 	queue             []int32
 	samples           []sample
 	ratios            []float64
-	profA, profB      []float32
+	profA, profB      []uint32
 	wide              []byte    // a row
 	corr              []float32 // w x h, of suspects only
 	room              []int32   // five rows
 	blocks            []int32   // three sums for each block of light
-	edges             []uint32  // a row or column
 }
 
 func newScratch(w, h int) scratch {
@@ -41,8 +40,8 @@ func newScratch(w, h int) scratch {
 	return scratch{
 		change: make([]byte, n), raw: make([]byte, n), hold: make([]byte, n), spread: make([]byte, spreadRoom(w, h, max(quietPx, joinPx))),
 		chroma: make([]byte, c), label: make([]int32, n),
-		profA: make([]float32, max(w, h)), profB: make([]float32, max(w, h)),
-		ratios: make([]float64, 0, (w/block)*(h/block)), wide: make([]byte, w), corr: make([]float32, n), room: make([]int32, 5*w), blocks: make([]int32, 3*(w/block)*(h/block)), edges: make([]uint32, max(w, h)),
+		profA: make([]uint32, max(w, h)), profB: make([]uint32, max(w, h)),
+		ratios: make([]float64, 0, (w/block)*(h/block)), wide: make([]byte, w), corr: make([]float32, n), room: make([]int32, 5*w), blocks: make([]int32, 3*(w/block)*(h/block)),
 	}
 }
 

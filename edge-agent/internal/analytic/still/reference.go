@@ -220,8 +220,8 @@ func (e *Engine) learn(at time.Time, dt time.Duration, frame *picture.YUV) {
 	a := int32(65536 * min(dt, learnTau/4) / learnTau)
 	e.followLight(hold, a)
 	pixel.Learn(e.ref.y, e.ref.y8, e.ref.dev, e.cur.y, e.norm.y, e.acc, hold, a, a/4>>4)
-	pixel.LearnHue(e.ref.u, e.cur.u, hold, e.w, e.h, a)
-	pixel.LearnHue(e.ref.v, e.cur.v, hold, e.w, e.h, a)
+	pixel.LearnHue(e.ref.u, e.cur.u, hold, e.w, e.h, e.work.wide, a)
+	pixel.LearnHue(e.ref.v, e.cur.v, hold, e.w, e.h, e.work.wide, a)
 	if at.Sub(e.bigAt) >= bigEvery {
 		e.bigAt = at
 		e.copyBig(e.scaled(at, frame), hold)

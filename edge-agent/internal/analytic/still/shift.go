@@ -19,50 +19,29 @@ type shiftState struct {
 	dx, dy int
 }
 
-// across and down are the strength of edges along columns and rows, a profile
-// of the scene in which a shift shows as a shift.
-func (k *scratch) across(out []float32, p []byte, w, h int) []float32 {
-	pixel.EdgesAcross(k.edges, p, w, h)
-	return floats(out[:w], k.edges)
-}
-
-func (k *scratch) down(out []float32, p []byte, w, h int) []float32 {
-	pixel.EdgesDown(k.edges, p, w, h)
-	return floats(out[:h], k.edges)
-}
-
-func floats(out []float32, sum []uint32) []float32 {
-	for i := range out {
-		out[i] = float32(sum[i])
-	}
-	return out
-}
-
-// bestShift finds the shift of b against a, and the correlation there and at
-// no shift.
-func bestShift(a, b []float32) (shift int, best, zero float32) {
+// bestShift finds the shift of profile b against a, and the correlation there
+// and at no shift. A profile is the strength of edges along columns or rows; a
+// shift of the scene shows in it as a shift.
+func bestShift(a, b []uint32) (shift int, best, zero float32) {
 	m := min(shiftMax, len(a)/4)
 	n := len(a) - 2*m
-	at := a[m : m+n : m+n]
+	var room [2*shiftMax + 1]int64
+	dots := room[:2*m+1]
+	pixel.Correlations(dots, a, b, m)
 	// The sums of b's window follow from the window before.
 	var sa, saa, sb, sbb float64
-	for i, p := range at {
-		q := float64(b[i])
-		sa, saa, sb, sbb = sa+float64(p), saa+float64(p)*float64(p), sb+q, sbb+q*q
+	for i, v := range a[m : m+n] {
+		p, q := float64(v), float64(b[i])
+		sa, saa, sb, sbb = sa+p, saa+p*p, sb+q, sbb+q*q
 	}
 	va := saa - sa*sa/float64(n)
 	best = -2
 	for s := -m; s <= m; s++ {
-		w := b[m+s : m+s+n : m+s+n]
-		var sab float32
-		for i, p := range at {
-			sab += p * w[i]
-		}
 		vb := sbb - sb*sb/float64(n)
 		if va <= 0 || vb <= 0 {
 			return 0, 0, 0
 		}
-		c := float32((float64(sab) - sa*sb/float64(n)) / math.Sqrt(va*vb))
+		c := float32((float64(dots[s+m]) - sa*sb/float64(n)) / math.Sqrt(va*vb))
 		if s == 0 {
 			zero = c
 		}
@@ -70,7 +49,7 @@ func bestShift(a, b []float32) (shift int, best, zero float32) {
 			best, shift = c, s
 		}
 		if s < m {
-			out, in := float64(w[0]), float64(b[m+s+n])
+			out, in := float64(b[m+s]), float64(b[m+s+n])
 			sb, sbb = sb+in-out, sbb+in*in-out*out
 		}
 	}
@@ -82,8 +61,13 @@ func bestShift(a, b []float32) (shift int, best, zero float32) {
 // is learned anew around them.
 func (e *Engine) checkShift(at time.Time) bool {
 	k := &e.work
-	dx, bx, zx := bestShift(k.across(k.profA, e.ref.y8, e.w, e.h), k.across(k.profB, e.norm.y, e.w, e.h))
-	dy, by, zy := bestShift(k.down(k.profA, e.ref.y8, e.w, e.h), k.down(k.profB, e.norm.y, e.w, e.h))
+	ref, now := k.profA, k.profB
+	pixel.EdgesAcross(ref, e.ref.y8, e.w, e.h)
+	pixel.EdgesAcross(now, e.norm.y, e.w, e.h)
+	dx, bx, zx := bestShift(ref[:e.w], now[:e.w])
+	pixel.EdgesDown(ref, e.ref.y8, e.w, e.h)
+	pixel.EdgesDown(now, e.norm.y, e.w, e.h)
+	dy, by, zy := bestShift(ref[:e.h], now[:e.h])
 	off := func(d int, best, zero float32) bool {
 		return (d > 1 || d < -1) && best > 0.6 && best > zero+0.12
 	}

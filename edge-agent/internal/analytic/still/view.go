@@ -22,6 +22,12 @@ func newView(w, h int) view {
 
 // take fills the view from a picture of any size by averaging areas.
 func (v view) take(p *picture.YUV) {
+	if p.W == v.w && p.H == v.h && !p.FullRange {
+		pixel.StretchLuma(v.y, p.Y, v.w, v.h, p.YStride)
+		pixel.StretchHue(v.u, p.U, v.cw, v.ch, p.CStride)
+		pixel.StretchHue(v.v, p.V, v.cw, v.ch, p.CStride)
+		return
+	}
 	luma, chroma := &straight, &straight
 	if !p.FullRange {
 		luma, chroma = &stretchLuma, &stretchChroma
