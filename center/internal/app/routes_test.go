@@ -201,5 +201,30 @@ func TestEveryRouteIsDeclared(t *testing.T) {
 	}
 }
 
+// The first route that fits answers: one with a word where an earlier one has
+// a parameter would never be reached.
+func TestNoRouteIsHidden(t *testing.T) {
+	a := newCenter(t)
+	defer func() {
+		if err := a.CloseUnstarted(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, stack := range a.Fiber().Stack() {
+		for i, r := range stack {
+			if !strings.HasPrefix(r.Path, "/api/") || isMiddleware(r) {
+				continue
+			}
+			// A value that no word of a route is.
+			path := regexp.MustCompile(`:[A-Za-z0-9]+`).ReplaceAllString(r.Path, "01KAV3M6Q0ZX2B4N5R7T8W9Y0A")
+			for _, before := range stack[:i] {
+				if strings.HasPrefix(before.Path, "/api/") && !isMiddleware(before) && before.Path != r.Path && fiber.RoutePatternMatch(path, before.Path) {
+					t.Errorf("%s %s is hidden by %s", r.Method, r.Path, before.Path)
+				}
+			}
+		}
+	}
+}
+
 // isMiddleware tells the two handlers that app.Use put under /api.
 func isMiddleware(r *fiber.Route) bool { return r.Path == "/api/" || r.Path == "/api" }

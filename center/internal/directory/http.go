@@ -203,6 +203,7 @@ func (s *Service) Register(api huma.API) {
 	o := func(method, path, id, summary string) huma.Operation {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{"cameras"}}
 	}
+	s.registerTree(api, o)
 	httpx.Register(api, "camera.view", o(http.MethodGet, "/api/cameras", "list-cameras", "List cameras"),
 		func(ctx context.Context, in *listInput) (*httpx.Body[httpx.List[CameraItem]], error) {
 			f, err := in.filter()
@@ -258,7 +259,6 @@ func (s *Service) Register(api huma.API) {
 		func(ctx context.Context, in *idInput) (*httpx.Body[CameraItem], error) {
 			return s.answer(ctx, in.ID, nil)
 		})
-	s.registerTree(api, o)
 	s.registerGrants(api, o)
 	s.registerWrites(api, o)
 	s.registerZones(api, o)
